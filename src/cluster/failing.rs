@@ -1,0 +1,1 @@
+//! A cluster whose n-th call fails, for tests of every error path.

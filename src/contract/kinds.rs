@@ -1,0 +1,118 @@
+//! Group, version, kind and plural of every kind that is used, and the key of one object.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// API group of Kratix's own kinds.
+pub const KRATIX_GROUP: &str = "platform.kratix.io";
+/// Version of Kratix's own kinds.
+pub const KRATIX_VERSION: &str = "v1alpha1";
+/// Namespace of the Kratix installation: Jobs of promise workflows and their Works live there.
+pub const SYSTEM_NAMESPACE: &str = "kratix-platform-system";
+
+/// What a URL of the API server needs to know of a kind.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Kind {
+    /// API group; empty for the core group.
+    pub group: Cow<'static, str>,
+    /// API version without the group.
+    pub version: Cow<'static, str>,
+    /// Kind in CamelCase; may be empty where only the URL matters.
+    pub kind: Cow<'static, str>,
+    /// Plural, as it stands in URLs.
+    pub plural: Cow<'static, str>,
+    /// Whether objects of this kind live in a namespace.
+    pub namespaced: bool,
+}
+
+impl Kind {
+    const fn fixed(
+        group: &'static str,
+        version: &'static str,
+        kind: &'static str,
+        plural: &'static str,
+        namespaced: bool,
+    ) -> Self {
+        Self {
+            group: Cow::Borrowed(group),
+            version: Cow::Borrowed(version),
+            kind: Cow::Borrowed(kind),
+            plural: Cow::Borrowed(plural),
+            namespaced,
+        }
+    }
+
+    /// Returns `group/version`, or `version` alone for the core group.
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() {
+            self.version.to_string()
+        } else {
+            format!("{}/{}", self.group, self.version)
+        }
+    }
+
+    /// Returns the key of an object of this kind; the namespace is dropped when the kind has none.
+    pub fn object(&self, namespace: Option<&str>, name: &str) -> ObjectKey {
+        ObjectKey {
+            kind: self.clone(),
+            namespace: namespace.filter(|_| self.namespaced).map(str::to_owned),
+            name: name.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    /// Writes `plural.group`, as kubectl does.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.group.as_ref() {
+            "" => write!(f, "{}", self.plural),
+            group => write!(f, "{}.{group}", self.plural),
+        }
+    }
+}
+
+/// Names one object in a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectKey {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its namespace; `None` for a cluster-scoped kind.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+}
+
+impl fmt::Display for ObjectKey {
+    /// Writes `plural.group namespace/name`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(f, "{} {namespace}/{}", self.kind, self.name),
+            None => write!(f, "{} {}", self.kind, self.name),
+        }
+    }
+}
+
+/// `promises.platform.kratix.io`.
+pub const PROMISE: Kind = Kind::fixed(KRATIX_GROUP, KRATIX_VERSION, "Promise", "promises", false);
+/// `works.platform.kratix.io`.
+pub const WORK: Kind = Kind::fixed(KRATIX_GROUP, KRATIX_VERSION, "Work", "works", true);
+/// `destinations.platform.kratix.io`.
+pub const DESTINATION: Kind =
+    Kind::fixed(KRATIX_GROUP, KRATIX_VERSION, "Destination", "destinations", false);
+/// `jobs.batch`.
+pub const JOB: Kind = Kind::fixed("batch", "v1", "Job", "jobs", true);
+/// `configmaps`.
+pub const CONFIG_MAP: Kind = Kind::fixed("", "v1", "ConfigMap", "configmaps", true);
+/// `secrets`.
+pub const SECRET: Kind = Kind::fixed("", "v1", "Secret", "secrets", true);
+/// `customresourcedefinitions.apiextensions.k8s.io`.
+pub const CRD: Kind = Kind::fixed(
+    "apiextensions.k8s.io",
+    "v1",
+    "CustomResourceDefinition",
+    "customresourcedefinitions",
+    false,
+);
+
+/// Kind of a Pipeline document. It is no CRD: Pipelines stand inside a Promise (contract.md 5.7).
+pub const PIPELINE_KIND: &str = "Pipeline";

@@ -1,0 +1,75 @@
+//! Labels, annotations and the field manager (contract.md 4.1, 4.2).
+
+/// Name of the Promise; on requests, Jobs, Works and the rights of a pipeline.
+pub const PROMISE_NAME: &str = "kratix.io/promise-name";
+/// Name of the resource request; on Jobs and Works.
+pub const RESOURCE_NAME: &str = "kratix.io/resource-name";
+/// Namespace of the resource request; on Jobs and Works, only when `pipelineNamespace` is set.
+pub const RESOURCE_NAMESPACE: &str = "kratix.io/resource-namespace";
+/// Name of the Pipeline; on Jobs and Works.
+pub const PIPELINE_NAME: &str = "kratix.io/pipeline-name";
+/// `promise` or `resource`; on Jobs.
+pub const WORKFLOW_TYPE: &str = "kratix.io/workflow-type";
+/// `configure` or `delete`; on Jobs.
+pub const WORKFLOW_ACTION: &str = "kratix.io/workflow-action";
+/// Type of a Work: the `--workflow-type` it was written with.
+pub const WORK_TYPE: &str = "kratix.io/work-type";
+/// Hash of what a Job was made from (contract.md 6.2).
+pub const HASH: &str = "kratix.io/hash";
+/// `true` on requests and Works of a dry run.
+pub const DRY_RUN: &str = "kratix.io/dry-run";
+/// `true` on an object whose workflow waits (contract.md 8.5).
+pub const WORKFLOW_SUSPENDED: &str = "kratix.io/workflow-suspended";
+/// Version of a Promise.
+pub const PROMISE_VERSION: &str = "kratix.io/promise-version";
+/// Who manages a Job; see [`MANAGED_BY_KRATIX`].
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// Value of [`MANAGED_BY`] without which Kratix does not see a Job (contract.md 3.4).
+pub const MANAGED_BY_KRATIX: &str = "Kratix";
+
+/// Trace parent; on Works, Jobs and pods.
+pub const TRACE_PARENT: &str = "kratix.io/trace-parent";
+/// Trace state; on Works, Jobs and pods.
+pub const TRACE_STATE: &str = "kratix.io/trace-state";
+/// Name of the real object of a dry run; on the ephemeral one.
+pub const DRY_RUN_RESOURCE_NAME: &str = "kratix.io/dry-run-resource-name";
+/// Namespace of the real object of a dry run; on the ephemeral one.
+pub const DRY_RUN_RESOURCE_NAMESPACE: &str = "kratix.io/dry-run-resource-namespace";
+/// Namespace of a Job's parent; empty for a Promise.
+pub const JOB_RESOURCE_NAMESPACE: &str = "kratix.io/job-resource-namespace";
+/// Name of a Job's parent.
+pub const JOB_RESOURCE_NAME: &str = "kratix.io/job-resource-name";
+/// Kind of a Job's parent.
+pub const JOB_RESOURCE_KIND: &str = "kratix.io/job-resource-kind";
+/// `group/version` of a Job's parent.
+pub const JOB_RESOURCE_API_VERSION: &str = "kratix.io/job-resource-api-version";
+
+/// Labels and annotations of this file that a test compares with `docs/contract.md`.
+pub const ALL: [&str; 20] = [
+    PROMISE_NAME,
+    RESOURCE_NAME,
+    RESOURCE_NAMESPACE,
+    PIPELINE_NAME,
+    WORKFLOW_TYPE,
+    WORKFLOW_ACTION,
+    WORK_TYPE,
+    HASH,
+    DRY_RUN,
+    WORKFLOW_SUSPENDED,
+    PROMISE_VERSION,
+    MANAGED_BY,
+    TRACE_PARENT,
+    TRACE_STATE,
+    DRY_RUN_RESOURCE_NAME,
+    DRY_RUN_RESOURCE_NAMESPACE,
+    JOB_RESOURCE_NAMESPACE,
+    JOB_RESOURCE_NAME,
+    JOB_RESOURCE_KIND,
+    JOB_RESOURCE_API_VERSION,
+];
+
+/// The value of every label that is a switch.
+pub const TRUE: &str = "true";
+
+/// The name under which the API server records our writes.
+pub const FIELD_MANAGER: &str = "bookend";

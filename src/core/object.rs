@@ -1,0 +1,1 @@
+//! What the reader publishes of an object.

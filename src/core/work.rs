@@ -1,0 +1,1 @@
+//! Builds the Work (contract.md 2.2, 5.1).

@@ -1,0 +1,1 @@
+//! Decides what a workflow does next.

@@ -1,0 +1,1 @@
+//! Files become workload groups (contract.md 2.2).

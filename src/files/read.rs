@@ -1,0 +1,1 @@
+//! Reads one file, with a limit and only if it is a file.

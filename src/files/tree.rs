@@ -1,0 +1,1 @@
+//! Walks an output folder without leaving it.

@@ -1,0 +1,17 @@
+//! The two ends of a Kratix pipeline, and the pipeline itself on a laptop.
+//!
+//! In a pipeline's pod users' containers run between three containers of the platform. This library is those
+//! three ([`steps`]), the decisions they make ([`core`], which touches nothing), the seams to the world
+//! ([`cluster`], [`files`]), a runner that needs no cluster ([`local`]) and the command line ([`cli`]).
+//! The names that Kratix fixes stand in [`contract`].
+
+pub mod cli;
+pub mod cluster;
+pub mod contract;
+pub mod core;
+pub mod exit;
+pub mod files;
+pub mod local;
+pub mod logging;
+pub mod report;
+pub mod steps;
