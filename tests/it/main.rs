@@ -3,3 +3,5 @@
 mod contract_doc;
 mod dockerfiles;
 mod tidy;
+mod yaml;
+mod yaml_write;
