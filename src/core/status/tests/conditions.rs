@@ -98,22 +98,31 @@ fn null_takes_the_pipelines_conditions_away_but_not_the_controllers() {
 }
 
 #[test]
-fn conditions_of_the_controller_are_not_overwritten_and_it_is_said() {
-    let theirs =
-        ["ConfigureWorkflowCompleted", "DeleteWorkflowCompleted", "Reconciled", "WorksSucceeded"];
-    let objects: [(fn(Value) -> Case, &str); 2] =
-        [(request, "PromiseAvailable"), (promise, "RequirementsFulfilled")];
-    for (object, kind) in objects
-        .iter()
-        .flat_map(|(object, own)| theirs.iter().chain([own]).map(move |kind| (object, *kind)))
-    {
+fn conditions_that_the_controller_owns_on_this_kind_are_not_overwritten() {
+    for (kind, is_on_requests, is_on_promises) in [
+        ("ConfigureWorkflowCompleted", true, true),
+        ("DeleteWorkflowCompleted", true, true),
+        ("Reconciled", true, true),
+        ("WorksSucceeded", true, true),
+        ("PromiseAvailable", true, false),
+        ("Available", false, true),
+        ("RequirementsFulfilled", false, true),
+    ] {
         let status = json!({"conditions": [condition(kind, "controller"), condition("A", "old")]});
         let report = json!({"conditions": [condition(kind, "mine"), condition("A", "new")]});
-        let case = object(status).reports(report);
-        let expected = json!([condition(kind, "controller"), condition("A", "new")]);
-        assert_eq!(case.status()["conditions"], expected, "{kind}");
-        let said = format!("condition `{kind}` is ignored: only the controller writes it");
-        assert!(case.notices().contains(&said));
+        for (case, is_owned) in
+            [(request(status.clone()), is_on_requests), (promise(status), is_on_promises)]
+        {
+            let case = case.reports(report.clone());
+            let first = condition(kind, if is_owned { "controller" } else { "mine" });
+            assert_eq!(
+                case.status()["conditions"],
+                json!([first, condition("A", "new")]),
+                "{kind}"
+            );
+            let said = format!("condition `{kind}` is ignored: only the controller writes it");
+            assert_eq!(case.notices().contains(&said), is_owned);
+        }
     }
 }
 
@@ -127,12 +136,6 @@ fn conditions_of_the_controller_are_not_made_either() {
             "{status}"
         );
     }
-}
-
-#[test]
-fn available_is_free_on_a_request() {
-    let mine = json!([condition("Available", "mine"), condition("RequirementsFulfilled", "mine")]);
-    assert_eq!(merged(json!([condition("Available", "old")]), mine.clone()), mine);
 }
 
 #[test]
