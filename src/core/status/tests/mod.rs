@@ -30,7 +30,7 @@ fn request(status: Value) -> Case {
 
 /// A Promise with this status.
 fn promise(status: Value) -> Case {
-    case("platform.kratix.io/v1alpha1", "Promise", "promise", status)
+    case(&kinds::PROMISE.api_version(), "Promise", "promise", status)
 }
 
 fn case(api_version: &str, kind: &str, workflow_type: &'static str, status: Value) -> Case {
