@@ -168,44 +168,41 @@ mod tests {
         Entry { directory: directory.into(), match_labels }
     }
 
+    /// Groups as lines: `directory: source, … | file, …`.
     fn grouped(
         files: &[&str],
         folders: &[&str],
         entries: &[&str],
-    ) -> Result<Vec<(String, Vec<String>, Vec<String>)>, WorkloadsError> {
+    ) -> Result<Vec<String>, WorkloadsError> {
         let folders = folders.iter().map(|name| (*name).to_owned()).collect();
         let entries = entries.iter().map(|directory| entry(directory)).collect();
-        let groups = group(files, |path| path, &folders, entries, "t-workflow")?;
-        Ok(groups
-            .into_iter()
-            .map(|group| {
-                let sources = group.selectors.into_iter().map(|selector| selector.source).collect();
-                (group.directory, sources, group.files.iter().map(|f| (**f).to_owned()).collect())
-            })
-            .collect())
+        let groups = group(files, |path| path, &folders, entries, "own")?;
+        let line = |group: Group<&&str>| {
+            let sources: Vec<_> = group.selectors.into_iter().map(|s| s.source).collect();
+            let files: Vec<_> = group.files.into_iter().copied().collect();
+            format!("{}: {} | {}", group.directory, sources.join(", "), files.join(", "))
+        };
+        Ok(groups.into_iter().map(line).collect())
     }
 
     #[test]
     fn directories_come_in_file_order_and_the_default_group_last() {
         let files = ["bar/c", "bar/foo/x", "foo/a", "foo/deep/b", "foobar", "root"];
-        let found = grouped(&files, &["foo", "bar"], &["foo", ".", "bar"]).unwrap();
-        let own = vec!["t-workflow".to_owned()];
-        let names = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
         assert_eq!(
-            found,
+            grouped(&files, &["foo", "bar"], &["foo", ".", "bar"]).unwrap(),
             [
-                ("foo".into(), own.clone(), names(&["foo/a", "foo/deep/b"])),
-                ("bar".into(), own.clone(), names(&["bar/c", "bar/foo/x"])),
-                (".".into(), own, names(&["foobar", "root"])),
+                "foo: own | foo/a, foo/deep/b",
+                "bar: own | bar/c, bar/foo/x",
+                ".: own | foobar, root"
             ]
         );
+        assert_eq!(grouped(&["a/b"], &["a"], &[]).unwrap(), [".:  | a/b"]);
     }
 
     #[test]
     fn an_empty_directory_is_a_group_and_an_empty_rest_is_none() {
-        let found = grouped(&[], &["hollow"], &["hollow", "."]).unwrap();
-        assert_eq!(found, [("hollow".into(), vec!["t-workflow".to_owned()], vec![])]);
-        assert_eq!(grouped(&[], &[], &[]).unwrap(), []);
+        assert_eq!(grouped(&[], &["hollow"], &["hollow", "."]).unwrap(), ["hollow: own | "]);
+        assert!(grouped(&[], &[], &["."]).unwrap().is_empty());
     }
 
     #[test]

@@ -88,12 +88,20 @@ impl State {
         object
     }
 
-    fn replace(&mut self, kind: &Kind, object: &Object, status: bool) -> Result<Object, ClusterError> {
+    fn replace(
+        &mut self,
+        kind: &Kind,
+        object: &Object,
+        status: bool,
+    ) -> Result<Object, ClusterError> {
         let key = object.key(kind);
         let Some(stored) = self.objects.get(&key) else {
             return Err(ClusterError::Missing { key: key.into(), detail: String::new() });
         };
-        if object.resource_version().is_some_and(|version| Some(version) != stored.resource_version()) {
+        if object
+            .resource_version()
+            .is_some_and(|version| Some(version) != stored.resource_version())
+        {
             return Err(ClusterError::Conflict { key: key.into(), detail: String::new() });
         }
         let (mut kept, other) =
@@ -171,7 +179,10 @@ impl Cluster for Memory {
     ) -> Result<(), ClusterError> {
         self.request("set_label", key, |state| {
             let Some(mut object) = state.objects.get(key).cloned() else {
-                return Err(ClusterError::Missing { key: key.clone().into(), detail: String::new() });
+                return Err(ClusterError::Missing {
+                    key: key.clone().into(),
+                    detail: String::new(),
+                });
             };
             object.set_label(label, value);
             state.store(&key.kind, object);

@@ -124,7 +124,7 @@ impl Fault for WriterError {
             Self::Workloads(source) => Some(source.hint()),
             Self::Work(error) => Some(error.hint().to_owned()),
             Self::WorkTooLarge { biggest, .. } => {
-                let advice = "write less to the output folder, or raise `--work-bytes-max` if the cluster takes more";
+                let advice = "write less to the output folder, or raise `--max-work-bytes` if the cluster takes more";
                 Some(with_biggest(advice, biggest))
             }
             Self::RefusedAsTooLarge { biggest, .. } => {
@@ -135,7 +135,8 @@ impl Fault for WriterError {
                     .into(),
             ),
             Self::Cluster(error) => error.hint(),
-            Self::Yaml { .. } | Self::Control { .. } | Self::Compress(_) => None,
+            Self::Control { source, .. } => source.hint(),
+            Self::Yaml { .. } | Self::Compress(_) => None,
         }
     }
 }

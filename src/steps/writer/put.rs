@@ -1,21 +1,13 @@
 //! Creates the Work, or replaces the one that is there.
 
-use std::hash::{BuildHasher as _, RandomState};
-use std::time::Duration;
-
-use tokio::time::{Instant, sleep};
 use tracing::{debug, warn};
 
+use super::super::backoff::{Backoff, DEADLINE};
 use super::WriterError;
 use crate::cluster::{Cluster, ClusterError};
 use crate::contract::Object;
 use crate::contract::kinds::WORK;
 use crate::core::work::{self, Identity, Place, Trace};
-
-/// First pause between two tries; every further one is twice as long.
-const PAUSE_MIN: Duration = Duration::from_millis(20);
-/// Longest pause.
-const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// What became of the Work.
 #[derive(Debug)]
@@ -41,9 +33,8 @@ pub(super) async fn put(
     trace: Trace<'_>,
     mut work: Object,
     bytes: u64,
-    contend_max: Duration,
 ) -> Result<Put, WriterError> {
-    let started = Instant::now();
+    let mut backoff = Backoff::new(DEADLINE);
     let (mut tries, mut taken, mut renamed) = (0_u32, false, 0_u32);
     loop {
         tries = tries.saturating_add(1);
@@ -76,13 +67,11 @@ pub(super) async fn put(
                 error
             }
         };
-        let (pause, waited) = (pause(tries), started.elapsed());
-        if waited.saturating_add(pause) > contend_max {
-            let key = Box::new(work.key(&WORK));
+        debug!(work = work.name(), tries, "somebody else was faster");
+        if !backoff.pause().await {
+            let (key, waited) = (Box::new(work.key(&WORK)), backoff.waited());
             return Err(WriterError::Contended { key, tries, waited, source });
         }
-        debug!(work = work.name(), tries, "somebody else was faster, trying again");
-        sleep(pause).await;
     }
 }
 
@@ -125,11 +114,4 @@ fn last(error: ClusterError, work: &Object, bytes: u64) -> Refusal {
         }
         other => WriterError::Cluster(other),
     })
-}
-
-/// Returns a pause that doubles with every try and differs between two writers that started together.
-fn pause(tries: u32) -> Duration {
-    let longest = PAUSE_MIN.saturating_mul(1 << tries.min(10)).min(PAUSE_MAX);
-    let percent = u32::try_from(RandomState::new().hash_one(tries) % 100).unwrap_or_default();
-    longest / 2 + longest * percent / 200
 }

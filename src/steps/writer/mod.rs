@@ -4,7 +4,6 @@ mod error;
 mod put;
 
 use std::path::Path;
-use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
@@ -25,8 +24,6 @@ pub use error::WriterError;
 pub const WORK_BYTES_MAX: u64 = 1_572_864;
 /// Largest metadata file, in bytes: a thousand times the largest one seen.
 const METADATA_BYTES_MAX: u64 = 1 << 20;
-/// How long the writer contends with others for the Work.
-pub const CONTEND_MAX: Duration = Duration::from_secs(30);
 
 /// What the writer is asked to do.
 #[derive(Debug, Clone)]
@@ -53,8 +50,6 @@ pub struct Writer {
     pub limits: Limits,
     /// Largest Work to send, in bytes; [`WORK_BYTES_MAX`] unless the cluster takes more.
     pub work_bytes_max: u64,
-    /// How long to contend with others for the Work; [`CONTEND_MAX`] but in tests.
-    pub contend_max: Duration,
 }
 
 impl Writer {
@@ -72,7 +67,6 @@ impl Writer {
             trace_state: String::new(),
             limits: Limits::default(),
             work_bytes_max: WORK_BYTES_MAX,
-            contend_max: CONTEND_MAX,
         }
     }
 
@@ -144,7 +138,7 @@ pub async fn run(
     let executed_at = context.clock.now().to_string();
     let (work, groups, files) = gather(context, args, &identity, entries, &executed_at)?;
     let bytes = check_size(args, &identity, &work)?;
-    let put = put::put(cluster, &identity, args.trace(), work, bytes, args.contend_max).await?;
+    let put = put::put(cluster, &identity, args.trace(), work, bytes).await?;
     let namespace = identity.namespace;
     let written = Written { created: put.created, name: put.name, namespace, groups, files, bytes };
     let verb = if written.created { "created the work" } else { "updated the work" };

@@ -22,7 +22,7 @@ use beneath::Root;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Most files and folders. 10,000: twenty times the largest output seen, and quick to refuse.
-    pub files_max: usize,
+    pub files_max: u64,
     /// Largest file, in bytes. 16 MiB: more than any Work can hold, even well compressed.
     pub file_bytes_max: u64,
     /// Most bytes in all files. 64 MiB: what fits a Work when it compresses to a fortieth.
@@ -68,7 +68,7 @@ pub fn walk(root: &Path, limits: Limits) -> Result<Tree, TreeError> {
     let (files, folders) = (Vec::new(), BTreeSet::new());
     let mut tree = Tree { files, folders, root: root.to_owned(), canonical, limits };
     // Not sorted while walking: that would read a whole folder before the limit on their number is seen.
-    for (count, entry) in WalkDir::new(&tree.canonical).min_depth(1).into_iter().enumerate() {
+    for (count, entry) in (0_u64..).zip(WalkDir::new(&tree.canonical).min_depth(1)) {
         if count >= limits.files_max {
             return Err(TreeError::TooManyFiles { root: tree.root, max: limits.files_max });
         }
@@ -281,7 +281,7 @@ pub enum TreeError {
         /// The root.
         root: PathBuf,
         /// The limit.
-        max: usize,
+        max: u64,
     },
     /// More than [`Limits::file_bytes_max`].
     #[error("`{}` has {bytes} bytes, more than {max}", shown(path))]
@@ -325,14 +325,14 @@ impl Fault for TreeError {
                     .into()
             }
             Self::LinkToFolder { .. } => "copy the folder instead of linking it".into(),
-            Self::TooManyFiles { .. } => "write fewer files, or raise `--files-max`".into(),
-            Self::FileTooLarge { .. } => "make it smaller, or raise `--file-bytes-max`".into(),
+            Self::TooManyFiles { .. } => "write fewer files, or raise `--max-files`".into(),
+            Self::FileTooLarge { .. } => "make it smaller, or raise `--max-file-bytes`".into(),
             Self::TotalTooLarge { biggest, .. } => {
                 let list = biggest
                     .iter()
                     .map(|(path, bytes)| format!("\n`{}`: {bytes} bytes", shown(Path::new(path))));
                 let list: String = list.collect();
-                format!("write less, or raise `--total-bytes-max`; the biggest files are{list}")
+                format!("write less, or raise `--max-total-bytes`; the biggest files are{list}")
             }
         })
     }
