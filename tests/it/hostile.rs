@@ -14,7 +14,7 @@ use bookend::files::tree::{self, Limits, TreeError};
 use bookend::steps::writer::Outcome;
 
 use crate::memory::Memory;
-use crate::writer::Pod;
+use crate::pod::Pod;
 
 /// Returns the paths that are published.
 async fn published(pod: &Pod) -> Vec<String> {

@@ -3,4 +3,6 @@
 
 mod hostile;
 mod memory;
+mod pod;
 mod writer;
+mod writer_input;

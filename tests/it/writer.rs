@@ -1,75 +1,15 @@
 //! What the writer does to a cluster: which Work it writes, when, and in how many requests.
 
-use std::fs;
-use std::path::Path;
-
 use bookend::cluster::ClusterError;
 use bookend::contract::kinds::{PROMISE, WORK};
-use bookend::contract::{Layout, Object, labels};
+use bookend::contract::{Object, labels};
 use bookend::exit::{Exit, Fault as _};
 use bookend::report;
-use bookend::steps::writer::{self, Outcome, Writer, WriterError, Written};
-use bookend::steps::{Clock, Context};
-use tempfile::TempDir;
+use bookend::steps::Clock;
+use bookend::steps::writer::WriterError;
 
 use crate::memory::{Memory, work};
-
-/// A pod of which only the writer's folders are there.
-pub(crate) struct Pod {
-    root: TempDir,
-    pub(crate) args: Writer,
-    clock: Clock,
-}
-
-impl Pod {
-    /// Returns a pod with an output folder that holds these files.
-    pub(crate) fn with(files: &[(&str, &str)]) -> Self {
-        let root = tempfile::tempdir().unwrap();
-        fs::create_dir(root.path().join("input")).unwrap();
-        let args = Writer {
-            namespace: "team-a".into(),
-            resource_name: Some("sample".into()),
-            workflow_type: "resource".into(),
-            ..Writer::new("widget", "pipe-0")
-        };
-        let pod = Self { root, args, clock: Clock::System };
-        for (path, content) in files {
-            pod.write(&format!("input/{path}"), content);
-        }
-        pod
-    }
-
-    pub(crate) fn path(&self, path: &str) -> std::path::PathBuf {
-        self.root.path().join(path)
-    }
-
-    pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>) {
-        let path = self.path(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, content).unwrap();
-    }
-
-    pub(crate) async fn run(&self, cluster: &Memory) -> Result<Outcome, WriterError> {
-        let layout = Layout::writer_root(self.root.path());
-        writer::run(&Context { layout, clock: self.clock }, cluster, &self.args).await
-    }
-
-    /// Runs where it must fail, and returns what the user sees, without the temporary path.
-    pub(crate) async fn refused(&self, exit: Exit) -> String {
-        let cluster = Memory::default();
-        let error = self.run(&cluster).await.unwrap_err();
-        assert_eq!(cluster.requests(), [""; 0], "no request before the input is known to be good");
-        assert_eq!(error.exit(), exit);
-        report::render(&error).replace(&self.root.path().display().to_string(), "[ROOT]")
-    }
-}
-
-async fn written(pod: &Pod, cluster: &Memory) -> Written {
-    match pod.run(cluster).await.unwrap() {
-        Outcome::Wrote(written) => written,
-        Outcome::Stopped(control) => panic!("{control:?}"),
-    }
-}
+use crate::pod::Pod;
 
 const SAMPLE: [(&str, &str); 4] = [
     (labels::PROMISE_NAME, "widget"),
@@ -90,7 +30,7 @@ fn timestamp(work: &Object) -> &str {
 async fn a_first_run_creates_the_work_in_two_requests() {
     let pod = Pod::with(&[("a.yaml", "a: 1\n"), ("foo/b.yaml", "")]);
     let cluster = Memory::default();
-    let done = written(&pod, &cluster).await;
+    let done = pod.written(&cluster).await;
     assert_eq!(cluster.requests(), ["list", "create"]);
     let [work] = &cluster.objects()[..] else { panic!("one work") };
     assert!(done.created);
@@ -108,9 +48,9 @@ async fn a_second_run_updates_the_same_work_and_renews_its_time() {
     let mut pod = Pod::with(&[("a.yaml", "a: 1\n")]);
     let cluster = Memory::default();
     pod.clock = Clock::Fixed("2026-02-01T00:00:00Z".parse().unwrap());
-    let first = written(&pod, &cluster).await;
+    let first = pod.written(&cluster).await;
     pod.clock = Clock::Fixed("2026-02-01T00:00:01.9Z".parse().unwrap());
-    let second = written(&pod, &cluster).await;
+    let second = pod.written(&cluster).await;
     assert_eq!(cluster.requests(), ["list", "create", "list", "replace"]);
     assert_eq!((first.name, first.created), (second.name, true));
     assert!(!second.created);
@@ -124,7 +64,7 @@ async fn an_existing_work_keeps_its_name_status_and_foreign_labels() {
     let mut before = work("team-a", "widget-sample-pipe-0-abcde", &with_label("team", "red"));
     before["status"] = serde_json::json!({ "workPlacements": 1 });
     let cluster = Memory::with(&WORK, [before]);
-    let done = written(&pod, &cluster).await;
+    let done = pod.written(&cluster).await;
     assert_eq!(done.name, "widget-sample-pipe-0-abcde");
     let [after] = &cluster.objects()[..] else { panic!("one work") };
     assert_eq!(after.label("team"), Some("red"));
@@ -139,12 +79,12 @@ async fn a_work_that_differs_in_an_identity_label_is_not_touched() {
     {
         let cluster = Memory::with(&WORK, [work("team-a", "other", &with_label(label, value))]);
         let before = cluster.objects();
-        let done = written(&Pod::with(&[]), &cluster).await;
+        let done = Pod::with(&[]).written(&cluster).await;
         assert!(done.created, "{label}={value}");
         assert!(cluster.objects().contains(&before[0]), "{label}={value}");
     }
     let elsewhere = Memory::with(&WORK, [work("team-b", "other", &SAMPLE)]);
-    assert!(written(&Pod::with(&[]), &elsewhere).await.created);
+    assert!(Pod::with(&[]).written(&elsewhere).await.created);
 }
 
 #[tokio::test]
@@ -152,7 +92,7 @@ async fn of_two_works_the_newest_is_adopted() {
     let mut newer = work("team-a", "a-newer", &SAMPLE);
     newer["metadata"]["creationTimestamp"] = "2026-01-02T00:00:00Z".into();
     let cluster = Memory::with(&WORK, [newer, work("team-a", "b-older", &SAMPLE)]);
-    let done = written(&Pod::with(&[]), &cluster).await;
+    let done = Pod::with(&[]).written(&cluster).await;
     assert_eq!((done.name.as_str(), done.created), ("a-newer", false));
     assert_eq!(timestamp(&cluster.objects()[1]), "2026-01-01T00:00:00Z");
 }
@@ -165,7 +105,7 @@ fn conflict(key: &bookend::contract::ObjectKey) -> ClusterError {
 async fn a_conflict_is_tried_again() {
     let cluster = Memory::with(&WORK, [work("team-a", "w", &SAMPLE)]);
     cluster.fail("replace", 3, conflict);
-    written(&Pod::with(&[]), &cluster).await;
+    Pod::with(&[]).written(&cluster).await;
     assert_eq!(cluster.requests().len(), 8);
 }
 
@@ -183,7 +123,7 @@ async fn a_conflict_without_end_is_given_up_after_thirty_seconds() {
 async fn somebody_who_changes_the_work_meanwhile_loses_nothing_but_the_spec() {
     let cluster = Memory::with(&WORK, [work("team-a", "w", &SAMPLE)]);
     cluster.meanwhile("replace", work("team-a", "w", &with_label("team", "red")));
-    written(&Pod::with(&[]), &cluster).await;
+    Pod::with(&[]).written(&cluster).await;
     assert_eq!(cluster.objects()[0].label("team"), Some("red"));
     assert_eq!(cluster.requests(), ["list", "replace", "list", "replace"]);
 }
@@ -192,10 +132,10 @@ async fn somebody_who_changes_the_work_meanwhile_loses_nothing_but_the_spec() {
 async fn two_runs_that_race_make_one_work() {
     let pod = Pod::with(&[]);
     let alone = Memory::default();
-    let name = written(&pod, &alone).await.name;
+    let name = pod.written(&alone).await.name;
     let cluster = Memory::default();
     cluster.meanwhile("create", work("team-a", &name, &SAMPLE));
-    let done = written(&pod, &cluster).await;
+    let done = pod.written(&cluster).await;
     assert_eq!((done.name, done.created), (name, false));
     assert_eq!(cluster.requests(), ["list", "create", "list", "replace"]);
 }
@@ -203,9 +143,9 @@ async fn two_runs_that_race_make_one_work() {
 #[tokio::test(start_paused = true)]
 async fn a_name_that_belongs_to_another_work_is_left_to_it() {
     let pod = Pod::with(&[]);
-    let name = written(&pod, &Memory::default()).await.name;
+    let name = pod.written(&Memory::default()).await.name;
     let cluster = Memory::with(&WORK, [work("team-a", &name, &[])]);
-    let done = written(&pod, &cluster).await;
+    let done = pod.written(&cluster).await;
     assert!(done.created);
     assert_ne!(done.name, name);
     assert_eq!(cluster.objects().len(), 2);
@@ -219,7 +159,7 @@ async fn a_work_that_is_deleted_meanwhile_is_made_anew() {
         key: Box::new(key.clone()),
         detail: "gone".into(),
     });
-    written(&Pod::with(&[]), &cluster).await;
+    Pod::with(&[]).written(&cluster).await;
     assert_eq!(cluster.requests(), ["list", "replace", "list", "replace"]);
 }
 
@@ -236,92 +176,6 @@ async fn a_refusal_is_final() {
         assert_eq!(error.exit(), Exit::Refused);
         assert!(cluster.objects().is_empty());
     }
-}
-
-#[tokio::test]
-async fn suspension_and_retry_touch_no_work() {
-    for control in ["suspend: true", "suspend: true\nmessage: wait", "retryAfter: 5m"] {
-        let mut pod = Pod::with(&[]);
-        pod.write("metadata/workflow-control.yaml", control);
-        // Not even looked at.
-        fs::remove_dir(pod.path("input")).unwrap();
-        pod.args.limits.files_max = 0;
-        let cluster = Memory::with(&WORK, [work("team-a", "w", &SAMPLE)]);
-        assert!(matches!(pod.run(&cluster).await.unwrap(), Outcome::Stopped(_)), "{control}");
-        assert_eq!(cluster.requests(), [""; 0]);
-    }
-}
-
-#[tokio::test]
-async fn an_invalid_retry_fails_here_already() {
-    let pod = Pod::with(&[]);
-    pod.write("metadata/workflow-control.yaml", "retryAfter: whale");
-    let text = pod.refused(Exit::Input).await;
-    assert!(text.contains("workflow-control.yaml` as workflow control"), "{text}");
-    assert!(text.contains("failed to parse retry duration: \"whale\""), "{text}");
-}
-
-#[tokio::test]
-async fn selectors_are_checked_before_workflow_control() {
-    let pod = Pod::with(&[]);
-    pod.write("metadata/workflow-control.yaml", "suspend: true");
-    pod.write("metadata/destination-selectors.yaml", "- directory: a/b\n  matchLabels: {a: b}");
-    assert_eq!(
-        pod.refused(Exit::Input).await,
-        "error: failed to parse `[ROOT]/metadata/destination-selectors.yaml` as destination selectors\n  \
-         caused by: invalid directory in destination-selectors.yaml: a/b, sub-directories are not allowed\n  \
-         hint: name a directory at the top of the output folder; its sub-directories come with it\n"
-    );
-}
-
-#[tokio::test]
-async fn selectors_of_all_sources_stand_in_the_order_of_the_original() {
-    let pod = Pod::with(&[("foo/a", "1"), ("root", "2")]);
-    pod.write(
-        "metadata/destination-selectors.yaml",
-        "- directory: foo\n  matchLabels: {d: x}\n- matchLabels: {w: x}",
-    );
-    pod.write(
-        "kratix-system/promise-scheduling",
-        "- matchlabels: {p: x}\n  source: promise\n- matchlabels: {pw: x}\n  source: promise-workflow",
-    );
-    let cluster = Memory::default();
-    assert_eq!(written(&pod, &cluster).await.groups, 2);
-    let works = cluster.objects();
-    let groups = works[0].at(&["spec", "workloadGroups"]).unwrap();
-    assert_eq!(groups[0]["directory"], "foo");
-    assert_eq!(groups[0]["destinationSelectors"].as_array().unwrap().len(), 1);
-    let sources: Vec<_> = groups[1]["destinationSelectors"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|selector| selector["source"].as_str().unwrap())
-        .collect();
-    assert_eq!(sources, ["resource-workflow", "promise-workflow", "promise"]);
-}
-
-#[tokio::test]
-async fn selectors_of_the_promise_may_be_wrong_only_where_no_group_needs_them() {
-    let pod = Pod::with(&[("foo/a", "1")]);
-    pod.write("kratix-system/promise-scheduling", "{}");
-    pod.write("metadata/destination-selectors.yaml", "- directory: foo\n  matchLabels: {a: b}");
-    written(&pod, &Memory::default()).await;
-    pod.write("input/root", "2");
-    let text = pod.refused(Exit::Input).await;
-    assert!(text.contains("invalid promise-scheduling"), "{text}");
-}
-
-#[tokio::test]
-async fn a_selected_directory_that_is_not_there_is_named() {
-    let pod = Pod::with(&[("foo/a", "1")]);
-    pod.write("metadata/destination-selectors.yaml", "- directory: nope\n  matchLabels: {a: b}");
-    assert_eq!(
-        pod.refused(Exit::Input).await,
-        "error: failed to group the output\n  \
-         caused by: destination-selectors.yaml names the directory `nope`, \
-         but the output folder has none of that name\n  \
-         hint: name one of `foo`, or take the entry out\n"
-    );
 }
 
 #[tokio::test]
@@ -378,18 +232,7 @@ async fn an_upper_case_name_is_refused_before_it_is_sent() {
 async fn an_empty_namespace_is_that_of_the_installation() {
     let mut pod = Pod::with(&[]);
     pod.args.namespace = String::new();
-    assert_eq!(written(&pod, &Memory::default()).await.namespace, "kratix-platform-system");
-}
-
-#[tokio::test]
-async fn a_missing_output_folder_is_an_error() {
-    let pod = Pod::with(&[]);
-    fs::remove_dir(pod.path("input")).unwrap();
-    let text = pod.refused(Exit::Input).await;
-    assert!(text.starts_with("error: failed to read `[ROOT]/input`\n"), "{text}");
-    fs::write(pod.path("input"), "x").unwrap();
-    let text = pod.refused(Exit::Input).await;
-    assert!(text.starts_with("error: expected a folder at `[ROOT]/input`\n"), "{text}");
+    assert_eq!(pod.written(&Memory::default()).await.namespace, "kratix-platform-system");
 }
 
 #[tokio::test]
@@ -400,54 +243,5 @@ async fn objects_of_other_kinds_are_no_works() {
         promise.set_label(label, value);
     }
     cluster.insert(&PROMISE, promise);
-    assert!(written(&Pod::with(&[]), &cluster).await.created);
-}
-
-/// A metadata file, what it holds in turn, and whether the writer takes it.
-async fn check_metadata(file: &str, contents: &[(&str, bool)]) {
-    let pod = Pod::with(&[("foo/a", "1")]);
-    assert!(!Path::new(&pod.path(file)).exists());
-    written(&pod, &Memory::default()).await;
-    for (content, taken) in contents {
-        pod.write(file, content);
-        let outcome = pod.run(&Memory::default()).await;
-        assert_eq!(outcome.is_ok(), *taken, "{file}: {content:.40}: {outcome:?}");
-    }
-}
-
-#[tokio::test]
-async fn selectors_absent_empty_wrong_too_large_unknown_valid_and_valid_after_invalid() {
-    let large = format!("- matchLabels: {{a: b}}\n#{}", "x".repeat(1 << 20));
-    let file = "metadata/destination-selectors.yaml";
-    let contents = [
-        ("", true),
-        ("null", true),
-        ("- matchLabels: {a: b}\n", true),
-        ("{}", false),
-        ("- matchLabels: [a]\n", false),
-        (": : :\n  - [", false),
-        ("- matchLabels: {a: b}\n  unknown: {c: d}\n", true),
-        (&large, false),
-        ("- directory: foo\n  matchLabels: {a: b}\n", true),
-    ];
-    check_metadata(file, &contents).await;
-}
-
-#[tokio::test]
-async fn control_absent_empty_wrong_too_large_unknown_valid_and_valid_after_invalid() {
-    let large = format!("suspend: false\n#{}", "x".repeat(1 << 20));
-    let file = "metadata/workflow-control.yaml";
-    let contents = [
-        ("", true),
-        ("null", true),
-        ("suspend: false", true),
-        ("[]", false),
-        ("suspend: perhaps", false),
-        ("retryAfter: 5 m", false),
-        ("{", false),
-        ("unknown: 1", true),
-        (&large, false),
-        ("retryAfter: 5m", true),
-    ];
-    check_metadata(file, &contents).await;
+    assert!(Pod::with(&[]).written(&cluster).await.created);
 }
