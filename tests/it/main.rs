@@ -7,9 +7,16 @@
     reason = "clippy knows helpers of unit tests as tests, but not those of this binary"
 )]
 
+#![cfg(test)] // or clippy takes the helpers of tests for production code
+
 mod contract_doc;
 mod dockerfiles;
 mod tidy;
 mod yaml;
 mod yaml_write;
 mod status;
+mod hostile;
+mod memory;
+mod pod;
+mod writer;
+mod writer_input;
