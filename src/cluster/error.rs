@@ -190,8 +190,12 @@ fn missing_hint(key: &ObjectKey, detail: &str) -> String {
     }
     if detail.is_empty() {
         return match &key.namespace {
-            Some(namespace) => format!("check the name `{}` and the namespace `{namespace}`", key.name),
-            None => format!("check the name `{}`, and that {} have no namespace", key.name, key.kind),
+            Some(namespace) => {
+                format!("check the name `{}` and the namespace `{namespace}`", key.name)
+            }
+            None => {
+                format!("check the name `{}`, and that {} have no namespace", key.name, key.kind)
+            }
         };
     }
     format!(
@@ -213,13 +217,19 @@ fn forbidden_hint(verb: &str, key: &ObjectKey, detail: &str) -> String {
         None => "a ClusterRole".to_owned(),
     };
     let whom = match quoted_after(detail, "User \"") {
-        Some(user) => match user.strip_prefix("system:serviceaccount:").and_then(|u| u.split_once(':')) {
-            Some((namespace, name)) => format!("service account `{name}` of namespace `{namespace}`"),
-            None => format!("user `{user}`"),
-        },
+        Some(user) => {
+            match user.strip_prefix("system:serviceaccount:").and_then(|u| u.split_once(':')) {
+                Some((namespace, name)) => {
+                    format!("service account `{name}` of namespace `{namespace}`")
+                }
+                None => format!("user `{user}`"),
+            }
+        }
         None => "the service account".to_owned(),
     };
-    format!("allow it with a rule in {role} for {whom}: apiGroups [\"{group}\"], resources [\"{resource}\"], verbs [\"{verb}\"]")
+    format!(
+        "allow it with a rule in {role} for {whom}: apiGroups [\"{group}\"], resources [\"{resource}\"], verbs [\"{verb}\"]"
+    )
 }
 
 fn quoted_after<'a>(text: &'a str, start: &str) -> Option<&'a str> {

@@ -55,7 +55,9 @@ pub(super) fn judge(verb: &'static str, key: &ObjectKey, answer: &Answer) -> Ver
     if (200..300).contains(&answer.code) {
         return match serde_json::from_slice::<Object>(&answer.body) {
             Ok(object) => Verdict::Done(object),
-            Err(error) => refused(answer.code, malformed(verb, key, not_json(&answer.body, &error))),
+            Err(error) => {
+                refused(answer.code, malformed(verb, key, not_json(&answer.body, &error)))
+            }
         };
     }
     let status = Status::read(&answer.body);
@@ -95,7 +97,8 @@ fn malformed(verb: &'static str, key: &ObjectKey, detail: String) -> ClusterErro
 /// A 404 names the object when only the object is missing; it names nothing for an unknown kind, and the namespace
 /// where that is missing.
 fn missing(key: ObjectKey, status: &Status, detail: String) -> Verdict {
-    let is_object = status.name == key.name && (status.kind == key.kind.plural || status.kind == key.kind.kind);
+    let is_object =
+        status.name == key.name && (status.kind == key.kind.plural || status.kind == key.kind.kind);
     let detail = if is_object { String::new() } else { detail };
     let error = ClusterError::Missing { key: Box::new(key), detail };
     Verdict::Refused(Refusal { code: 404, object_is_missing: is_object, error })
@@ -117,7 +120,8 @@ impl Status {
         if value.get("kind")?.as_str()? != "Status" {
             return None;
         }
-        let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text =
+            |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
         let details = value.get("details");
         let detail = |name: &str| details.and_then(|details| details.get(name));
         Some(Self {
@@ -125,7 +129,9 @@ impl Status {
             reason: text(value.get("reason")),
             name: text(detail("name")),
             kind: text(detail("kind")),
-            retry_after: detail("retryAfterSeconds").and_then(Value::as_u64).filter(|seconds| *seconds > 0),
+            retry_after: detail("retryAfterSeconds")
+                .and_then(Value::as_u64)
+                .filter(|seconds| *seconds > 0),
         })
     }
 
@@ -178,7 +184,9 @@ mod tests {
     }
 
     fn status(code: u16, reason: &str, message: &str) -> String {
-        format!(r#"{{"kind":"Status","status":"Failure","message":"{message}","reason":"{reason}","code":{code}}}"#)
+        format!(
+            r#"{{"kind":"Status","status":"Failure","message":"{message}","reason":"{reason}","code":{code}}}"#
+        )
     }
 
     /// Returns the name of the variant and the message.
@@ -197,17 +205,42 @@ mod tests {
     #[test]
     fn errors_are_told_apart_by_code_and_reason() {
         let cases = [
-            (401, "Unauthorized", "Unauthorized", "Unauthorized: not logged in to the cluster: Unauthorized"),
-            (403, "Forbidden", "no", "Forbidden: not allowed to update works.platform.kratix.io team-a/x: no"),
-            (409, "AlreadyExists", "is there", "Exists: works.platform.kratix.io team-a/x exists already"),
+            (
+                401,
+                "Unauthorized",
+                "Unauthorized",
+                "Unauthorized: not logged in to the cluster: Unauthorized",
+            ),
+            (
+                403,
+                "Forbidden",
+                "no",
+                "Forbidden: not allowed to update works.platform.kratix.io team-a/x: no",
+            ),
+            (
+                409,
+                "AlreadyExists",
+                "is there",
+                "Exists: works.platform.kratix.io team-a/x exists already",
+            ),
             (
                 409,
                 "Conflict",
                 "modified",
                 "Conflict: works.platform.kratix.io team-a/x has been changed by somebody else meanwhile: modified",
             ),
-            (409, "", "?", "Conflict: works.platform.kratix.io team-a/x has been changed by somebody else meanwhile: ?"),
-            (413, "RequestEntityTooLarge", "limit", "TooLarge: works.platform.kratix.io team-a/x is too large for the cluster: limit"),
+            (
+                409,
+                "",
+                "?",
+                "Conflict: works.platform.kratix.io team-a/x has been changed by somebody else meanwhile: ?",
+            ),
+            (
+                413,
+                "RequestEntityTooLarge",
+                "limit",
+                "TooLarge: works.platform.kratix.io team-a/x is too large for the cluster: limit",
+            ),
             (
                 500,
                 "",
@@ -221,13 +254,28 @@ mod tests {
                 "TooLarge: works.platform.kratix.io team-a/x is too large for the cluster: rpc error: trying to send \
                  message larger than max (3 vs. 2)",
             ),
-            (422, "Invalid", "spec.a", "Invalid: works.platform.kratix.io team-a/x was refused: spec.a"),
+            (
+                422,
+                "Invalid",
+                "spec.a",
+                "Invalid: works.platform.kratix.io team-a/x was refused: spec.a",
+            ),
             (400, "BadRequest", "b", "Invalid: works.platform.kratix.io team-a/x was refused: b"),
             (500, "InternalError", "boom", "later None: boom"),
             (503, "ServiceUnavailable", "s", "later None: s"),
             (429, "TooManyRequests", "t", "later None: t"),
-            (302, "", "m", "Malformed: failed to update works.platform.kratix.io team-a/x: the answer cannot be understood: m"),
-            (501, "", "n", "Malformed: failed to update works.platform.kratix.io team-a/x: the answer cannot be understood: n"),
+            (
+                302,
+                "",
+                "m",
+                "Malformed: failed to update works.platform.kratix.io team-a/x: the answer cannot be understood: m",
+            ),
+            (
+                501,
+                "",
+                "n",
+                "Malformed: failed to update works.platform.kratix.io team-a/x: the answer cannot be understood: n",
+            ),
         ];
         for (code, reason, message, expected) in cases {
             assert_eq!(told(judged(code, &status(code, reason, message))), expected);
@@ -244,7 +292,10 @@ mod tests {
         assert_eq!(missing(named), (true, "works.platform.kratix.io team-a/x not found".into()));
         let namespace = r#"{"kind":"Status","message":"namespaces \"x\" not found","details":{"name":"x","kind":"namespaces"}}"#;
         assert!(!missing(namespace).0);
-        assert!(!missing(r#"{"kind":"Status","message":"the server could not find it","details":{}}"#).0);
+        assert!(
+            !missing(r#"{"kind":"Status","message":"the server could not find it","details":{}}"#)
+                .0
+        );
         assert_eq!(
             missing("<html>nope</html>").1,
             "works.platform.kratix.io team-a/x not found: HTTP 404 <html>nope</html>"
@@ -253,9 +304,13 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_no_object_is_malformed_and_not_quoted() {
-        let end = |body: &str| told(judged(200, body)).rsplit(": ").next().unwrap_or_default().to_owned();
+        let end =
+            |body: &str| told(judged(200, body)).rsplit(": ").next().unwrap_or_default().to_owned();
         assert_eq!(end("<html>gateway</html>"), "it is no JSON but `<html>gateway</html>`");
-        assert_eq!(end(r#"{"data":{"password":"hunter2""#), "it is no JSON, from line 1, column 29 on");
+        assert_eq!(
+            end(r#"{"data":{"password":"hunter2""#),
+            "it is no JSON, from line 1, column 29 on"
+        );
         assert_eq!(end(r#"["hunter2"]"#), "it is no JSON object");
         assert_eq!(end(""), "it is empty");
     }
@@ -270,7 +325,11 @@ mod tests {
     #[test]
     fn the_server_says_when_to_come_back() {
         let key = kinds::WORK.object(Some("n"), "x");
-        let after = |retry_after, body: &str| match judge("get", &key, &Answer { code: 429, retry_after, body: body.into() }) {
+        let after = |retry_after, body: &str| match judge(
+            "get",
+            &key,
+            &Answer { code: 429, retry_after, body: body.into() },
+        ) {
             Verdict::Later { after, .. } => after.map(|after| after.as_secs()),
             other => panic!("{other:?}"),
         };

@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn a_broken_kubeconfig_is_not_quoted() {
-        let error = Kubeconfig::from_yaml("users: [{name: a, user: {token: hunter2}}\nclusters: {").unwrap_err();
+        let error = Kubeconfig::from_yaml("users: [{name: a, user: {token: hunter2}}\nclusters: {")
+            .unwrap_err();
         let text = of_kubeconfig(&error);
         assert!(text.starts_with("no valid kubeconfig, at line "), "{text}");
     }

@@ -73,7 +73,8 @@ impl Connections {
         let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
         let authority = uri.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         let tls = if is_tls {
-            let tls = config.rustls_client_config().map_err(|error| super::config::of_client(&error))?;
+            let tls =
+                config.rustls_client_config().map_err(|error| super::config::of_client(&error))?;
             let name = config.tls_server_name.as_deref().unwrap_or(bare_host);
             let name = ServerName::try_from(name.to_owned())
                 .map_err(|_| format!("`{name}` is no name of a server"))?;
@@ -85,7 +86,8 @@ impl Connections {
             address: format!("{}://{host}:{port}", uri.scheme_str().unwrap_or("http")),
             host: bare_host.to_owned(),
             port,
-            authority: HeaderValue::try_from(authority).map_err(|_| format!("`{uri}` is no address"))?,
+            authority: HeaderValue::try_from(authority)
+                .map_err(|_| format!("`{uri}` is no address"))?,
             base_path: uri.path().trim_end_matches('/').to_owned(),
             tls,
         };
@@ -98,7 +100,8 @@ impl Connections {
             Some(sender) => sender,
             None => self.server.open().await?,
         };
-        let response = sender.send_request(request).await.map_err(|error| self.server.lost(error))?;
+        let response =
+            sender.send_request(request).await.map_err(|error| self.server.lost(error))?;
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
         Ok(response)
     }
@@ -131,7 +134,8 @@ impl Server {
         match &self.tls {
             None => self.talk(stream).await,
             Some((connector, name)) => {
-                let failed = |source| ConnectionError::Tls { address: self.address.clone(), source };
+                let failed =
+                    |source| ConnectionError::Tls { address: self.address.clone(), source };
                 let stream = connector.connect(name.clone(), stream).await.map_err(failed)?;
                 self.talk(stream).await
             }

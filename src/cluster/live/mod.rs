@@ -95,7 +95,8 @@ impl LiveCluster {
         let mut tries = 0;
         loop {
             tries += 1;
-            let mut request = Request::builder().method(&method).uri(&path).header(header::ACCEPT, accept);
+            let mut request =
+                Request::builder().method(&method).uri(&path).header(header::ACCEPT, accept);
             if let Some(content_type) = content_type {
                 request = request.header(header::CONTENT_TYPE, content_type);
             }
@@ -104,18 +105,21 @@ impl LiveCluster {
                 let detail = config::chain(&error);
                 ClusterError::Malformed { verb, key: Box::new(key.clone()), detail }
             })?;
-            let (detail, after, is_final) = match timeout(self.policy.try_time_max, self.send(request)).await {
-                Ok(Ok(answer)) => {
-                    tracing::debug!(%method, path, code = answer.code, tries, "answered");
-                    match judge(verb, key, &answer) {
-                        Verdict::Done(object) => return Ok(object),
-                        Verdict::Refused(refusal) => return Err(refusal),
-                        Verdict::Later { detail, after } => (detail, after, false),
+            let (detail, after, is_final) =
+                match timeout(self.policy.try_time_max, self.send(request)).await {
+                    Ok(Ok(answer)) => {
+                        tracing::debug!(%method, path, code = answer.code, tries, "answered");
+                        match judge(verb, key, &answer) {
+                            Verdict::Done(object) => return Ok(object),
+                            Verdict::Refused(refusal) => return Err(refusal),
+                            Verdict::Later { detail, after } => (detail, after, false),
+                        }
                     }
-                }
-                Ok(Err(error)) => (config::of_client(&error), None, is_final(&error)),
-                Err(_) => (format!("no answer within {:?}", self.policy.try_time_max), None, false),
-            };
+                    Ok(Err(error)) => (config::of_client(&error), None, is_final(&error)),
+                    Err(_) => {
+                        (format!("no answer within {:?}", self.policy.try_time_max), None, false)
+                    }
+                };
             let pause = self.policy.pause(tries, started.elapsed(), after, random());
             let Some(pause) = pause.filter(|_| !is_final) else {
                 let (key, waited) = (Box::new(key.clone()), started.elapsed());
@@ -173,7 +177,8 @@ impl LiveCluster {
         let mut objects = Vec::new();
         let (mut path, mut lists) = (first.clone(), 1);
         loop {
-            let question = Question { verb: "list", key: &key, method: Method::GET, path, accept, body: None };
+            let question =
+                Question { verb: "list", key: &key, method: Method::GET, path, accept, body: None };
             match self.ask(question).await {
                 Ok(mut page) => {
                     objects.extend(items(&mut page, kind));
@@ -199,7 +204,8 @@ impl Cluster for LiveCluster {
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, ClusterError> {
         check_key(key)?;
         let path = url::object(&key.kind, key.namespace.as_deref(), &key.name);
-        let question = Question { verb: "get", key, method: Method::GET, path, accept: JSON, body: None };
+        let question =
+            Question { verb: "get", key, method: Method::GET, path, accept: JSON, body: None };
         match self.ask(question).await {
             Ok(object) => Ok(Some(object)),
             Err(refusal) if refusal.object_is_missing => Ok(None),
@@ -224,7 +230,9 @@ impl Cluster for LiveCluster {
     ) -> Result<Vec<Object>, ClusterError> {
         let mut objects = self.list_as(METADATA_JSON, kind, namespace, labels).await?;
         for object in &mut objects {
-            object.0.retain(|field, _| matches!(field.as_str(), "apiVersion" | "kind" | "metadata"));
+            object
+                .0
+                .retain(|field, _| matches!(field.as_str(), "apiVersion" | "kind" | "metadata"));
         }
         Ok(objects)
     }
@@ -260,21 +268,37 @@ impl Cluster for LiveCluster {
         check_key(key)?;
         let mut patch = json!({"metadata": {"labels": {label: value}}});
         if let Some(uid) = uid {
-            // The server takes a uid in a patch as a precondition.
             patch["metadata"]["uid"] = uid.into();
         }
         let path = url::object(&key.kind, key.namespace.as_deref(), &key.name);
         let path = format!("{path}?fieldManager={FIELD_MANAGER}");
         let body = Some((MERGE_PATCH, patch.to_string().into_bytes()));
-        let question = Question { verb: "patch", key, method: Method::PATCH, path, accept: JSON, body };
-        self.ask(question).await.map(|_| ()).map_err(|refusal| refusal.error)
+        let question =
+            Question { verb: "patch", key, method: Method::PATCH, path, accept: JSON, body };
+        match self.ask(question).await {
+            Ok(_) => Ok(()),
+            // Another object has taken the name: the server says so by refusing a change of the uid.
+            Err(Refusal { error: ClusterError::Invalid { key, detail }, .. })
+                if uid.is_some() && detail.contains("metadata.uid") =>
+            {
+                Err(ClusterError::Conflict { key, detail })
+            }
+            Err(refusal) => Err(refusal.error),
+        }
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), ClusterError> {
         check_key(key)?;
         let path = url::object(&key.kind, key.namespace.as_deref(), &key.name);
         let path = format!("{path}?propagationPolicy=Background");
-        let question = Question { verb: "delete", key, method: Method::DELETE, path, accept: JSON, body: None };
+        let question = Question {
+            verb: "delete",
+            key,
+            method: Method::DELETE,
+            path,
+            accept: JSON,
+            body: None,
+        };
         match self.ask(question).await {
             Err(refusal) if refusal.code != 404 => Err(refusal.error),
             _ => Ok(()),

@@ -47,7 +47,9 @@ impl RetryPolicy {
         if tries >= self.tries_max {
             return None;
         }
-        let doubled = self.pause_first.saturating_mul(1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX));
+        let doubled = self
+            .pause_first
+            .saturating_mul(1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX));
         let longest = doubled.min(self.pause_max);
         let half = longest / 2;
         let spread = half.mul_f64((random % 1024) as f64 / 1023.0);
@@ -78,7 +80,10 @@ mod tests {
     #[test]
     fn pauses_double_up_to_a_limit_and_end() {
         let longest = |tries| millis(tries, 0, None, 1023);
-        assert_eq!([longest(1), longest(2), longest(3), longest(4)], [Some(100), Some(200), Some(300), None]);
+        assert_eq!(
+            [longest(1), longest(2), longest(3), longest(4)],
+            [Some(100), Some(200), Some(300), None]
+        );
     }
 
     #[test]

@@ -53,7 +53,11 @@ fn server(script: Vec<Play>) -> (LiveCluster, Heard) {
             let mut reader = BufReader::new(stream.try_clone().unwrap());
             while let Some(request) = read_request(&mut reader) {
                 hear.lock().unwrap().push(request);
-                let play = script.lock().unwrap().next().unwrap_or_else(|| status(500, "TheScriptHasEnded"));
+                let play = script
+                    .lock()
+                    .unwrap()
+                    .next()
+                    .unwrap_or_else(|| status(500, "TheScriptHasEnded"));
                 let (code, header, body) = match play {
                     Play::Say(code, body) => (code, "", body),
                     Play::LaterNow(code) => (code, "Retry-After: 0\r\n", "later".to_owned()),
@@ -63,7 +67,8 @@ fn server(script: Vec<Play>) -> (LiveCluster, Heard) {
                         break;
                     }
                 };
-                let head = format!("HTTP/1.1 {code} X\r\n{header}Content-Length: {}\r\n\r\n", body.len());
+                let head =
+                    format!("HTTP/1.1 {code} X\r\n{header}Content-Length: {}\r\n\r\n", body.len());
                 (&stream).write_all((head + &body).as_bytes()).unwrap();
             }
         }
@@ -71,7 +76,9 @@ fn server(script: Vec<Play>) -> (LiveCluster, Heard) {
     (LiveCluster::at(&address, QUICK).unwrap(), heard)
 }
 
-fn read_request(reader: &mut BufReader<std::net::TcpStream>) -> Option<(String, Vec<String>, String)> {
+fn read_request(
+    reader: &mut BufReader<std::net::TcpStream>,
+) -> Option<(String, Vec<String>, String)> {
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();
@@ -105,18 +112,24 @@ const WORKS: &str = "/apis/platform.kratix.io/v1alpha1/namespaces/team-a/works";
 
 #[tokio::test]
 async fn get_asks_for_one_object_as_json() {
-    let (cluster, heard) = server(vec![say(200, json!({"kind": "Work", "spec": {"a": 9007199254740993_i64}}))]);
+    let (cluster, heard) =
+        server(vec![say(200, json!({"kind": "Work", "spec": {"a": 9007199254740993_i64}}))]);
     let object = cluster.get(&work().key(&WORK)).await.unwrap().unwrap();
     assert_eq!(object.at(&["spec", "a"]), Some(&json!(9007199254740993_i64)));
     assert_eq!(
         *heard.lock().unwrap(),
-        [(format!("get {WORKS}/w http/1.1"), vec!["accept: application/json".into()], String::new())]
+        [(
+            format!("get {WORKS}/w http/1.1"),
+            vec!["accept: application/json".into()],
+            String::new()
+        )]
     );
 }
 
 #[tokio::test]
 async fn an_object_that_is_not_there_is_none() {
-    let body = json!({"kind": "Status", "reason": "NotFound", "details": {"name": "w", "kind": "works"}});
+    let body =
+        json!({"kind": "Status", "reason": "NotFound", "details": {"name": "w", "kind": "works"}});
     let (cluster, _) = server(vec![say(404, body), say(404, "404 page not found")]);
     assert_eq!(cluster.get(&work().key(&WORK)).await.unwrap(), None);
     let kind_is_missing = cluster.get(&work().key(&WORK)).await.unwrap_err();
@@ -155,15 +168,34 @@ async fn set_label_patches_the_label_alone() {
     cluster.set_label(&key, Some("u-1"), "k", "v").await.unwrap();
     cluster.set_label(&key, None, "k", "v").await.unwrap();
     let heard = heard.lock().unwrap().clone();
-    assert_eq!(heard[0].0, "patch /apis/platform.kratix.io/v1alpha1/promises/p?fieldmanager=bookend http/1.1");
-    assert_eq!(heard[0].1, ["accept: application/json", "content-type: application/merge-patch+json"]);
+    assert_eq!(
+        heard[0].0,
+        "patch /apis/platform.kratix.io/v1alpha1/promises/p?fieldmanager=bookend http/1.1"
+    );
+    assert_eq!(
+        heard[0].1,
+        ["accept: application/json", "content-type: application/merge-patch+json"]
+    );
     assert_eq!(heard[0].2, r#"{"metadata":{"labels":{"k":"v"},"uid":"u-1"}}"#);
     assert_eq!(heard[1].2, r#"{"metadata":{"labels":{"k":"v"}}}"#);
 }
 
 #[tokio::test]
+async fn a_label_for_an_object_that_is_another_one_now_is_a_conflict() {
+    let body =
+        json!({"kind": "Status", "message": "metadata.uid: Invalid value: field is immutable"});
+    let (cluster, _) = server(vec![say(422, &body), say(422, &body)]);
+    let key = PROMISE.object(None, "p");
+    let outcome = cluster.set_label(&key, Some("u-1"), "k", "v").await;
+    assert!(matches!(outcome, Err(ClusterError::Conflict { .. })), "{outcome:?}");
+    let outcome = cluster.set_label(&key, None, "k", "v").await;
+    assert!(matches!(outcome, Err(ClusterError::Invalid { .. })), "{outcome:?}");
+}
+
+#[tokio::test]
 async fn delete_leaves_dependents_to_the_collector_and_forgives_absence() {
-    let (cluster, heard) = server(vec![say(200, "{}"), status(404, "NotFound"), status(403, "Forbidden")]);
+    let (cluster, heard) =
+        server(vec![say(200, "{}"), status(404, "NotFound"), status(403, "Forbidden")]);
     let key = CONFIG_MAP.object(Some("a"), "c");
     cluster.delete(&key).await.unwrap();
     cluster.delete(&key).await.unwrap();
@@ -181,7 +213,8 @@ async fn lists_are_read_page_by_page_and_sorted() {
         say(200, json!({"kind": "ConfigMapList", "items": items, "metadata": {"continue": next}}))
     };
     let (cluster, heard) = server(vec![page(&["b", "c"], "n+1"), page(&["a"], "")]);
-    let found = cluster.list(&CONFIG_MAP, Some("n"), &[("a/b", Some("c")), ("d", None)]).await.unwrap();
+    let found =
+        cluster.list(&CONFIG_MAP, Some("n"), &[("a/b", Some("c")), ("d", None)]).await.unwrap();
     assert_eq!(found.iter().map(Object::name).collect::<Vec<_>>(), ["a", "b", "c"]);
     assert_eq!((found[0].kind(), found[0].api_version()), ("ConfigMap", "v1"));
     assert_eq!(
@@ -201,7 +234,10 @@ async fn a_list_whose_continuation_expired_begins_anew() {
     let (cluster, heard) = server(vec![items("a", "n"), status(410, "Expired"), items("b", "")]);
     let found = cluster.list(&WORK, None, &[]).await.unwrap();
     assert_eq!(found.iter().map(Object::name).collect::<Vec<_>>(), ["b"]);
-    assert_eq!(heard_lines(&heard)[2], "get /apis/platform.kratix.io/v1alpha1/works?limit=500 http/1.1");
+    assert_eq!(
+        heard_lines(&heard)[2],
+        "get /apis/platform.kratix.io/v1alpha1/works?limit=500 http/1.1"
+    );
 }
 
 #[tokio::test]
@@ -214,7 +250,10 @@ async fn metadata_is_all_that_is_asked_for_and_kept() {
         found[0].clone().into_value(),
         json!({"kind": "Work", "apiVersion": "platform.kratix.io/v1alpha1", "metadata": {"name": "w"}})
     );
-    assert!(heard.lock().unwrap()[0].1[0].starts_with("accept: application/json;as=partialobjectmetadatalist;"));
+    assert!(
+        heard.lock().unwrap()[0].1[0]
+            .starts_with("accept: application/json;as=partialobjectmetadatalist;")
+    );
 }
 
 #[tokio::test]
@@ -234,7 +273,10 @@ async fn what_may_pass_is_asked_again() {
         cluster.replace(&WORK, &work()).await.unwrap();
         let heard = heard.lock().unwrap();
         assert_eq!(heard.len(), tries);
-        assert!(heard.iter().all(|request| request == &heard[0]), "the body is sent again: {heard:?}");
+        assert!(
+            heard.iter().all(|request| request == &heard[0]),
+            "the body is sent again: {heard:?}"
+        );
     }
 }
 
@@ -245,7 +287,8 @@ async fn what_will_not_pass_is_asked_once() {
         assert!(cluster.replace(&WORK, &work()).await.is_err());
         assert_eq!(heard.lock().unwrap().len(), 1, "{code}");
     }
-    let body = json!({"kind": "Status", "message": "etcdserver: request is too large", "code": 500});
+    let body =
+        json!({"kind": "Status", "message": "etcdserver: request is too large", "code": 500});
     let (cluster, heard) = server(vec![say(500, body)]);
     let error = cluster.create(&WORK, &work()).await.unwrap_err();
     assert!(matches!(error, ClusterError::TooLarge { .. }), "{error}");
@@ -257,7 +300,9 @@ async fn patience_ends() {
     let (cluster, heard) = server(vec![]);
     let error = cluster.get(&work().key(&WORK)).await.unwrap_err();
     assert_eq!(heard.lock().unwrap().len(), 3);
-    let ClusterError::Unreachable { verb: "get", tries: 3, detail, .. } = error else { panic!("{error}") };
+    let ClusterError::Unreachable { verb: "get", tries: 3, detail, .. } = error else {
+        panic!("{error}")
+    };
     assert_eq!(detail, "m");
 }
 

@@ -57,15 +57,24 @@ mod tests {
     #[test]
     fn addresses_are_those_of_the_api() {
         assert_eq!(object(&kinds::CONFIG_MAP, Some("a"), "b"), "/api/v1/namespaces/a/configmaps/b");
-        assert_eq!(object(&kinds::PROMISE, None, "p"), "/apis/platform.kratix.io/v1alpha1/promises/p");
+        assert_eq!(
+            object(&kinds::PROMISE, None, "p"),
+            "/apis/platform.kratix.io/v1alpha1/promises/p"
+        );
         assert_eq!(object(&kinds::PROMISE, Some("x"), "p"), object(&kinds::PROMISE, None, "p"));
         assert_eq!(collection(&kinds::WORK, None), "/apis/platform.kratix.io/v1alpha1/works");
-        assert_eq!(object(&kinds::CONFIG_MAP, Some("a"), "sys:ä b"), "/api/v1/namespaces/a/configmaps/sys%3A%C3%A4%20b");
+        assert_eq!(
+            object(&kinds::CONFIG_MAP, Some("a"), "sys:ä b"),
+            "/api/v1/namespaces/a/configmaps/sys%3A%C3%A4%20b"
+        );
     }
 
     #[test]
     fn labels_are_selected_by_value_and_by_absence() {
-        assert_eq!(selector(&[("a/b", Some("c")), ("d", Some("")), ("e", None)]), "a%2Fb%3Dc%2Cd%3D%2C%21e");
+        assert_eq!(
+            selector(&[("a/b", Some("c")), ("d", Some("")), ("e", None)]),
+            "a%2Fb%3Dc%2Cd%3D%2C%21e"
+        );
         assert_eq!(selector(&[]), "");
     }
 }
