@@ -20,3 +20,5 @@ mod memory;
 mod pod;
 mod writer;
 mod writer_input;
+mod cluster_body;
+mod cluster_contract;
