@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::{ResourceRequirements, SecurityContext};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::promise::parse_interval;
+use super::control::{DurationError, parse_go_duration};
 use super::strict::{self, StrictError};
 
 /// Jobs kept of each pipeline when nothing else is said.
@@ -72,12 +72,12 @@ pub enum ConfigError {
         source: StrictError,
     },
     /// A text that is no Go duration.
-    #[error("`{key}` is no duration: `{found}`")]
+    #[error("failed to read the duration `{key}`")]
     Interval {
         /// Which key.
         key: &'static str,
-        /// What stands there.
-        found: String,
+        /// Why it is none.
+        source: DurationError,
     },
 }
 
@@ -86,7 +86,7 @@ impl ConfigError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Shape { source } => source.hint(),
-            Self::Interval { .. } => Some("write it as `10h` or `1h30m`".into()),
+            Self::Interval { source, .. } => Some(source.hint()),
         }
     }
 }
@@ -178,8 +178,8 @@ impl Config {
     fn set_interval(&mut self, text: &str) -> Result<(), ConfigError> {
         const KEY: &str = "reconciliationInterval";
         if !text.is_empty() {
-            self.reconciliation_interval = parse_interval(text)
-                .ok_or_else(|| ConfigError::Interval { key: KEY, found: text.to_owned() })?;
+            self.reconciliation_interval = parse_go_duration(text)
+                .map_err(|source| ConfigError::Interval { key: KEY, source })?;
         }
         Ok(())
     }

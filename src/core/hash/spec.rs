@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{go_json, md5_hex};
-use crate::core::promise::{format_interval, parse_interval};
+use crate::core::control::{format_go_duration, parse_go_duration};
 
 /// Returns the hash of any spec: of its JSON as Go writes it. No spec is hashed as `null`.
 pub fn spec(spec: Option<&Value>) -> String {
@@ -55,9 +55,9 @@ fn workflows(workflows: &Value) -> Value {
         insert_text(&mut config, given, "pipelineNamespace");
         insert_text(&mut config, given, "reconciliationInterval");
         if let Some(Value::String(interval)) = config.get_mut("reconciliationInterval")
-            && let Some(parsed) = parse_interval(interval)
+            && let Ok(parsed) = parse_go_duration(interval)
         {
-            *interval = format_interval(parsed);
+            *interval = format_go_duration(parsed);
         }
     }
     typed.insert("config".into(), Value::Object(config));

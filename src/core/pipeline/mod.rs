@@ -16,7 +16,7 @@ pub use scheduling::scheduling_config_map;
 use super::config::Config;
 use super::naming::NamingError;
 use super::promise::{Pipeline, Promise, WorkflowAction, WorkflowType, pipeline_id};
-use crate::contract::{Object, kinds, labels};
+use crate::contract::{Object, env as env_names, kinds, labels};
 
 /// Where the three containers around the user's own come from (contract.md 1.5).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -126,7 +126,7 @@ impl PipelineError {
     /// Returns what to do next.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NoAdapterImage => Some("set PIPELINE_ADAPTER_IMG".into()),
+            Self::NoAdapterImage => Some(format!("set {}", env_names::ADAPTER_IMAGE)),
             Self::NoPipeline { .. } | Self::Name { .. } => None,
             Self::NoRequest { .. } => Some("give a request with `metadata.name`".into()),
             Self::NoApi { .. } => Some("run its promise workflow".into()),

@@ -2,6 +2,7 @@
 
 use super::ApiError;
 use crate::contract::kinds;
+use crate::core::control::DurationError;
 use crate::core::strict::StrictError;
 
 /// Why an object is no Promise that can be used.
@@ -51,10 +52,12 @@ pub enum PromiseError {
     },
 
     /// An interval that is no Go duration.
-    #[error("failed to read `{path}`: expected a duration such as `10h` or `1h30m`")]
+    #[error("failed to read the duration `{path}`")]
     Interval {
         /// Where.
         path: String,
+        /// Why it is none.
+        source: DurationError,
     },
 
     /// An unusable `spec.api`.
@@ -112,7 +115,7 @@ impl PromiseError {
                 "use `spec.workflows.{promise,resource}.{configure,delete}` and `spec.workflows.config`".into(),
             ),
             Self::Field { source, .. } | Self::Pipeline { source, .. } => source.hint(),
-            Self::Interval { .. } => Some("use the units ns, us, ms, s, m and h".into()),
+            Self::Interval { source, .. } => Some(source.hint()),
             Self::Api { source, .. } => source.hint(),
             Self::UnsupportedPipeline { .. } => Some(format!(
                 "set `apiVersion: {}` and `kind: {}`",

@@ -3,7 +3,6 @@
 mod api;
 mod check;
 mod error;
-mod interval;
 mod pipeline;
 mod read;
 #[cfg(test)]
@@ -19,7 +18,6 @@ use serde_json::Value;
 pub use api::{Api, ApiError};
 pub use check::{Finding, PIPELINE_ID_CHARS_MAX, check, is_label_key, is_label_value, pipeline_id};
 pub use error::PromiseError;
-pub use interval::{format_interval, parse_interval};
 pub use pipeline::{Container, JobOptions, Permission, Pipeline, PipelineSpec, Rbac};
 
 use crate::contract::{Kind, Object};

@@ -7,10 +7,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{
-    Api, Pipeline, Promise, PromiseError, WorkflowAction, WorkflowType, parse_interval, pipeline,
-};
+use super::{Api, Pipeline, Promise, PromiseError, WorkflowAction, WorkflowType, pipeline};
 use crate::contract::{Object, kinds};
+use crate::core::control::parse_go_duration;
 use crate::core::strict;
 
 /// Keys of `spec` (contract.md 5.6).
@@ -134,7 +133,7 @@ impl Reader<'_> {
             return Ok(None);
         }
         let path = format!("{path}.{key}");
-        parse_interval(&text).map(Some).ok_or(PromiseError::Interval { path })
+        parse_go_duration(&text).map(Some).map_err(|source| PromiseError::Interval { path, source })
     }
 
     fn pipelines(&self, workflows: &Map<String, Value>) -> Result<Pipelines, PromiseError> {

@@ -204,7 +204,7 @@ fn a_wrong_type_is_told_with_its_place() {
         ),
         (
             json!({"workflows": {"config": {"reconciliationInterval": "1d"}}}),
-            "failed to read `spec.workflows.config.reconciliationInterval`: expected a duration such as `10h` or `1h30m`",
+            "failed to read the duration `spec.workflows.config.reconciliationInterval`: unknown unit \"d\"",
         ),
     ] {
         assert_eq!(refusal(promise(spec)).0, expected);

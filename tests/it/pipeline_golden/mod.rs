@@ -3,13 +3,6 @@
 //! What Kubernetes fills in by itself is left out on both sides ([`without_defaults`]). Deviations on purpose are
 //! in [`deviate`], each with its reason.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::expect_used,
-    reason = "all of this file is a test"
-)]
-
 mod defaults;
 mod recording;
 
