@@ -14,6 +14,7 @@ mod dockerfiles;
 mod tidy;
 mod yaml;
 mod yaml_write;
+mod pipeline_golden;
 mod status;
 mod hostile;
 mod memory;
