@@ -6,3 +6,12 @@ mod memory;
 mod pod;
 mod writer;
 mod writer_input;
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy knows helpers of unit tests as tests, but not those of this binary"
+)]
+
+mod status;

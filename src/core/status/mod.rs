@@ -91,7 +91,7 @@ pub fn decide(
     if run.workflow_type == workflow_type::PROMISE {
         notices.extend(merge::unsupported(report));
     }
-    let ending = end(object, &mut status, control, run, &mut notices)?;
+    let ending = end(&mut status, control, run, &mut notices)?;
     if run.dry_run {
         status.insert(names::MESSAGE.into(), names::message::DRY_RUN_EXECUTED.into());
     }
@@ -105,7 +105,6 @@ pub fn decide(
 
 /// Completes, clears or suspends, in Kratix's order.
 fn end(
-    object: &Object,
     status: &mut Map<String, Value>,
     control: &Control,
     run: &Run<'_>,
@@ -117,7 +116,7 @@ fn end(
             notices.push(Notice::ControlIgnored { workflow_type: run.workflow_type.to_owned() });
             return Ok(Ending::GoesOn);
         }
-        let until = pipelines::suspend(status, control, run, is_labelled(object))?;
+        let until = pipelines::suspend(status, control, run)?;
         notices.extend(control.unusable_retry_after.clone().map(Notice::RetryIgnored));
         return Ok(Ending::Suspended { until });
     }

@@ -98,7 +98,6 @@ pub(super) fn suspend(
     status: &mut Map<String, Value>,
     control: &Control,
     run: &Run<'_>,
-    is_labelled: bool,
 ) -> Result<Option<Timestamp>, Refusal> {
     let place = workflows(status).and_then(|workflows| find(workflows, run));
     let no_entry = || Refusal::NoEntry {
@@ -115,8 +114,9 @@ pub(super) fn suspend(
     let until = control.retry_after.map(|wait| later(run.now, wait));
     match until {
         Some(until) => {
-            // The last run was stopped between its two writes: this is still the same attempt.
-            let is_repeated = !is_labelled && same_generation && is_suspended_like(entry, control);
+            // A new attempt finds `Running`: the controller says so when it starts the Job. What says
+            // `Suspended` in these words was written for this very attempt, before a kill or a lost answer.
+            let is_repeated = same_generation && is_suspended_like(entry, control);
             let attempts = attempts(entry).saturating_add(i64::from(!is_repeated));
             entry.insert(entry::ATTEMPTS.into(), attempts.into());
             entry.insert(entry::NEXT_RETRY_AT.into(), until.to_string().into());
