@@ -14,4 +14,5 @@ mod writer_input;
     reason = "clippy knows helpers of unit tests as tests, but not those of this binary"
 )]
 
+mod pipeline_golden;
 mod status;
