@@ -1,18 +1,14 @@
 //! The one integration binary: linking kube once instead of ten times.
 #![cfg(test)] // or clippy takes the helpers of tests for production code
 
+mod contract_doc;
+mod dockerfiles;
 mod hostile;
 mod memory;
+mod pipeline_golden;
 mod pod;
+mod run;
+mod status;
+mod tidy;
 mod writer;
 mod writer_input;
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "clippy knows helpers of unit tests as tests, but not those of this binary"
-)]
-
-mod pipeline_golden;
-mod status;
