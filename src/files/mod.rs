@@ -1,5 +1,6 @@
 //! The only room that touches the disk.
 
+pub mod folder;
 pub mod read;
 pub mod tree;
 pub mod write;
