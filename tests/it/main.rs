@@ -14,3 +14,5 @@ mod status;
 mod tidy;
 mod writer;
 mod writer_input;
+mod yaml;
+mod yaml_write;
