@@ -1,5 +1,7 @@
 //! Environment variables that Kratix sets on the containers of a pipeline's pod (contract.md 1).
 
+/// Start of every name that is Kratix's own.
+pub const PREFIX: &str = "KRATIX_";
 /// `configure` or `delete`.
 pub const WORKFLOW_ACTION: &str = "KRATIX_WORKFLOW_ACTION";
 /// `promise` or `resource`.

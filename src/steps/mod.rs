@@ -4,6 +4,7 @@
 
 pub mod backoff;
 pub mod reader;
+pub mod settings;
 pub mod status;
 pub mod writer;
 

@@ -9,6 +9,8 @@
 
 #![cfg(test)] // or clippy takes the helpers of tests for production code
 
+#![cfg(test)] // or clippy takes the helpers of tests for production code
+
 mod contract_doc;
 mod dockerfiles;
 mod tidy;
@@ -23,3 +25,4 @@ mod writer;
 mod writer_input;
 mod cluster_body;
 mod cluster_contract;
+mod run;
