@@ -14,6 +14,7 @@
 mod contract_doc;
 mod dockerfiles;
 mod tidy;
+mod reader;
 mod yaml;
 mod yaml_write;
 mod pipeline_golden;
