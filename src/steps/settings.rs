@@ -123,10 +123,7 @@ fn status(variables: Variables<'_>) -> Status {
     }
 }
 
-fn writer(
-    flags: &BTreeMap<&str, &str>,
-    variables: Variables<'_>,
-) -> Result<Writer, SettingsError> {
+fn writer(flags: &BTreeMap<&str, &str>, variables: Variables<'_>) -> Result<Writer, SettingsError> {
     let text = |flag| flags.get(flag).map(|text| (*text).to_owned());
     let promise = required(flags, "--promise-name")?;
     let pipeline = required(flags, "--pipeline-name")?;
