@@ -139,3 +139,95 @@ pub const OWNED_ON_PROMISES: [(&str, Shape); 11] = [
     ("requiredPromises", Shape::List),
     ("requiredBy", Shape::List),
 ];
+
+/// More fields of a pipeline entry (contract.md 7.7, 16).
+pub mod entry_more {
+    /// When the controller last changed the phase, RFC 3339, whole seconds, UTC.
+    pub const LAST_TRANSITION_TIME: &str = "lastTransitionTime";
+    /// Label `kratix.io/hash` of the last run; only in the keyed layout.
+    pub const HASH: &str = "hash";
+}
+
+/// Counters beside the flat list of pipelines (contract.md 7.8, 16).
+pub mod counter {
+    /// How many pipelines the workflow has.
+    pub const WORKFLOWS: &str = "workflows";
+    /// How many of them have succeeded.
+    pub const SUCCEEDED: &str = "workflowsSucceeded";
+    /// 1 once one of them has failed.
+    pub const FAILED: &str = "workflowsFailed";
+    /// All of them.
+    pub const ALL: [&str; 3] = [WORKFLOWS, SUCCEEDED, FAILED];
+}
+
+/// A condition that the controller writes while a workflow runs (contract.md 7.9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Condition {
+    /// Its type.
+    pub kind: &'static str,
+    /// `True`, `False` or `Unknown`.
+    pub status: &'static str,
+    /// Its reason.
+    pub reason: &'static str,
+    /// Its message; a name may follow.
+    pub message: &'static str,
+}
+
+/// Conditions that the controller writes while a workflow runs (contract.md 7.9).
+pub mod running {
+    use super::Condition;
+    use super::condition::CONFIGURE_WORKFLOW_COMPLETED;
+
+    const DELETE_WORKFLOW_COMPLETED: &str = "DeleteWorkflowCompleted";
+    const RECONCILED: &str = "Reconciled";
+
+    /// A configure pipeline has started.
+    pub const CONFIGURE_STARTED: Condition = Condition {
+        kind: CONFIGURE_WORKFLOW_COMPLETED,
+        status: "False",
+        reason: "PipelinesInProgress",
+        message: "Pipelines are still in progress",
+    };
+    /// The same, for the object as a whole.
+    pub const STARTED: Condition = Condition {
+        kind: RECONCILED,
+        status: "Unknown",
+        reason: "WorkflowPending",
+        message: "Pending",
+    };
+    /// A configure pipeline has failed; its name follows.
+    pub const CONFIGURE_FAILED: Condition = Condition {
+        kind: CONFIGURE_WORKFLOW_COMPLETED,
+        status: "False",
+        reason: "ConfigureWorkflowFailed",
+        message: "A Configure Pipeline has failed: ",
+    };
+    /// The same, for the object as a whole.
+    pub const FAILED: Condition = Condition {
+        kind: RECONCILED,
+        status: "False",
+        reason: "ConfigureWorkflowFailed",
+        message: "Failing",
+    };
+    /// The delete pipeline has failed.
+    pub const DELETE_FAILED: Condition = Condition {
+        kind: DELETE_WORKFLOW_COMPLETED,
+        status: "False",
+        reason: "DeleteWorkflowFailed",
+        message: "The Delete Pipeline has failed",
+    };
+    /// The workflow waits.
+    pub const SUSPENDED: Condition = Condition {
+        kind: RECONCILED,
+        status: "Unknown",
+        reason: "WorkflowSuspended",
+        message: "Suspended",
+    };
+    /// The delete workflow waits.
+    pub const DELETE_SUSPENDED: Condition = Condition {
+        kind: DELETE_WORKFLOW_COMPLETED,
+        status: "False",
+        reason: "DeleteWorkflowSuspended",
+        message: "The delete workflow is suspended",
+    };
+}
