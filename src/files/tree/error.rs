@@ -3,8 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::super::FileError;
 use crate::exit::{Exit, Fault};
+use crate::files::FileError;
 
 /// Why an output folder cannot be published. Every variant names the path.
 #[derive(Debug, thiserror::Error)]

@@ -2,28 +2,18 @@
 
 use tracing::{debug, warn};
 
-use super::super::backoff::{Backoff, DEADLINE};
 use super::WriterError;
 use crate::cluster::{Cluster, ClusterError};
 use crate::contract::Object;
 use crate::contract::kinds::WORK;
 use crate::core::work::{self, Identity, Place, Trace};
+use crate::steps::backoff::{Backoff, DEADLINE};
 
 /// What became of the Work.
 #[derive(Debug)]
 pub(super) struct Put {
     pub(super) created: bool,
     pub(super) name: String,
-}
-
-/// A refusal, and what it means for the next try.
-enum Refusal {
-    /// The Work changed, came or went meanwhile: look again.
-    Raced(ClusterError),
-    /// The name for a new Work is taken: look again, and if it is not ours choose another.
-    Taken(ClusterError),
-    /// Trying again does not help.
-    Final(WriterError),
 }
 
 /// Puts the Work, in two requests when nobody else is at it.
@@ -40,37 +30,31 @@ pub(super) async fn put(
         tries = tries.saturating_add(1);
         let existing = find(cluster, identity).await?;
         if existing.is_none() && taken {
+            // The name is taken, and not by a Work of ours.
             renamed = renamed.saturating_add(1);
         }
-        let refusal = match &existing {
+        let answer = match &existing {
             Some(existing) => {
                 work::place(&mut work, identity, trace, Place::Existing(existing));
-                cluster.replace(&WORK, &work).await.map_err(|error| on_replace(error, &work, bytes))
+                cluster.replace(&WORK, &work).await
             }
             None => {
                 let name = identity.name(renamed)?;
                 work::place(&mut work, identity, trace, Place::New(&name));
-                cluster.create(&WORK, &work).await.map_err(|error| on_create(error, &work, bytes))
+                cluster.create(&WORK, &work).await
             }
         };
-        let source = match refusal {
-            Ok(_) => {
-                return Ok(Put { created: existing.is_none(), name: work.name().to_owned() });
-            }
-            Err(Refusal::Final(error)) => return Err(error),
-            Err(Refusal::Raced(error)) => {
-                taken = false;
-                error
-            }
-            Err(Refusal::Taken(error)) => {
-                taken = true;
-                error
-            }
+        let Err(error) = answer else {
+            return Ok(Put { created: existing.is_none(), name: work.name().to_owned() });
         };
+        if !raced(&error, existing.is_some()) {
+            return Err(refused(error, &work, bytes));
+        }
+        taken = matches!(error, ClusterError::Exists { .. });
         debug!(work = work.name(), tries, "somebody else was faster");
         if !backoff.pause().await {
             let (key, waited) = (Box::new(work.key(&WORK)), backoff.waited());
-            return Err(WriterError::Contended { key, tries, waited, source });
+            return Err(WriterError::Contended { key, tries, waited, source: error });
         }
     }
 }
@@ -92,26 +76,21 @@ async fn find(cluster: &impl Cluster, identity: &Identity) -> Result<Option<Obje
     Ok(Some(chosen))
 }
 
-fn on_replace(error: ClusterError, work: &Object, bytes: u64) -> Refusal {
+/// Whether the Work changed, came or went since it was looked for.
+fn raced(error: &ClusterError, replacing: bool) -> bool {
     match error {
-        ClusterError::Conflict { .. } | ClusterError::Missing { .. } => Refusal::Raced(error),
-        other => last(other, work, bytes),
+        ClusterError::Conflict { .. } | ClusterError::Missing { .. } => replacing,
+        ClusterError::Exists { .. } => !replacing,
+        _ => false,
     }
 }
 
-fn on_create(error: ClusterError, work: &Object, bytes: u64) -> Refusal {
+fn refused(error: ClusterError, work: &Object, bytes: u64) -> WriterError {
     match error {
-        ClusterError::Exists { .. } => Refusal::Taken(error),
-        other => last(other, work, bytes),
-    }
-}
-
-fn last(error: ClusterError, work: &Object, bytes: u64) -> Refusal {
-    Refusal::Final(match error {
         ClusterError::TooLarge { .. } => {
             let biggest = work::biggest(work, bytes);
             WriterError::RefusedAsTooLarge { bytes, biggest, source: error }
         }
         other => WriterError::Cluster(other),
-    })
+    }
 }
