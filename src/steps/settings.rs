@@ -75,8 +75,8 @@ pub fn parse(
 #[derive(Clone, Copy)]
 struct Variables<'a>(&'a BTreeMap<String, String>);
 
-impl Variables<'_> {
-    fn text(self, name: &str) -> &str {
+impl<'a> Variables<'a> {
+    fn text(self, name: &str) -> &'a str {
         self.0.get(name).map(String::as_str).unwrap_or_default()
     }
 
