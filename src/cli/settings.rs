@@ -12,7 +12,7 @@ use crate::steps::{reader, status, writer};
 /// A command line that cannot be run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum UsageError {
+pub(super) enum UsageError {
     /// Settings that name the object are not there.
     #[error("the object is not named: {missing} not set")]
     NoObject {
