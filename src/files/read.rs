@@ -108,7 +108,8 @@ fn read_at_most(file: File, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-#[cfg(test)]
+// Linux: making a pipe needs `nix`.
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
