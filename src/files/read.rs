@@ -109,7 +109,8 @@ fn read_at_most(file: File, limit: u64) -> io::Result<Vec<u8>> {
 }
 
 // Linux: making a pipe needs `nix`.
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
