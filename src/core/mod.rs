@@ -12,5 +12,6 @@ pub mod selectors;
 pub mod status;
 pub mod strict;
 pub mod work;
+pub mod work_view;
 pub mod workflow;
 pub mod workloads;
