@@ -142,8 +142,14 @@ mod tests {
     }
 
     const FULL: [&str; 8] = [
-        "--object-group", "g.io", "--object-version", "v1", "--crd-plural", "things",
-        "--object-name", "one",
+        "--object-group",
+        "g.io",
+        "--object-version",
+        "v1",
+        "--crd-plural",
+        "things",
+        "--object-name",
+        "one",
     ];
 
     #[test]

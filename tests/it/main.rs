@@ -6,23 +6,21 @@
     clippy::panic,
     reason = "clippy knows helpers of unit tests as tests, but not those of this binary"
 )]
-
+#![cfg(test)] // or clippy takes the helpers of tests for production code
 #![cfg(test)] // or clippy takes the helpers of tests for production code
 
-#![cfg(test)] // or clippy takes the helpers of tests for production code
-
-mod contract_doc;
-mod dockerfiles;
-mod tidy;
-mod yaml;
-mod yaml_write;
-mod pipeline_golden;
-mod status;
-mod hostile;
-mod memory;
-mod pod;
-mod writer;
-mod writer_input;
 mod cluster_body;
 mod cluster_contract;
+mod contract_doc;
+mod dockerfiles;
+mod hostile;
+mod memory;
+mod pipeline_golden;
+mod pod;
 mod run;
+mod status;
+mod tidy;
+mod writer;
+mod writer_input;
+mod yaml;
+mod yaml_write;
