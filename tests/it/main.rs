@@ -17,6 +17,7 @@ mod hostile;
 mod memory;
 mod pipeline_golden;
 mod pod;
+mod reader;
 mod run;
 mod status;
 mod tidy;
