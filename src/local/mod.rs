@@ -2,6 +2,7 @@
 
 pub mod engine;
 pub mod pod;
+pub mod render;
 pub mod report;
 pub mod run;
 mod scratch;

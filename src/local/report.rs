@@ -1,6 +1,5 @@
 //! What a run has done: values, and their text for people and for programs.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -166,9 +165,4 @@ impl Report {
     pub fn overhead(&self) -> Duration {
         self.elapsed.saturating_sub(self.stages_elapsed())
     }
-}
-
-/// Labels as text: `key=value, …`.
-pub(super) fn labels_text(labels: &BTreeMap<String, String>) -> String {
-    labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", ")
 }
