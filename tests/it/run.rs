@@ -1,4 +1,6 @@
 //! `run`: a workflow from its Promise and request, on this machine.
+#![cfg(target_os = "linux")] // the process engine needs namespaces
 
-#[cfg(target_os = "linux")]
 mod engine;
+mod support;
+mod workflow;
