@@ -141,7 +141,8 @@ impl Case {
     /// Runs, and shows what went wrong when it did.
     #[track_caller]
     pub fn succeeds(&self) -> Report {
-        let report = self.run().unwrap_or_else(|error| panic!("{}", bookend::report::render(&error)));
+        let report =
+            self.run().unwrap_or_else(|error| panic!("{}", bookend::report::render(&error)));
         if let Some(failure) = report.failure() {
             panic!("{}", bookend::report::render(failure));
         }
