@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 use super::args;
 use crate::contract::kinds::SYSTEM_NAMESPACE;
 use crate::contract::{Kind, ObjectKey, env};
+use crate::core::promise::{WorkflowAction, WorkflowType};
 use crate::exit::{Exit, Fault};
 use crate::files::tree::Limits;
+use crate::local::run::Run;
 use crate::steps::{reader, status, writer};
 
 /// A command line that cannot be run.
@@ -124,6 +126,26 @@ pub(super) fn status(args: &args::Status) -> Result<status::Status, UsageError> 
         dry_run: is_true(&args.dry_run.dry_run),
         file_bytes_max: status::FILE_BYTES_MAX,
     })
+}
+
+/// What the local run takes.
+pub(super) fn run(common: &args::Common, args: args::Run) -> Run {
+    Run {
+        promise: args.promise,
+        request: args.request,
+        with: args.with,
+        action: match args.action {
+            args::Action::Configure => WorkflowAction::Configure,
+            args::Action::Delete => WorkflowAction::Delete,
+        },
+        workflow: args.workflow_type.map(|workflow| match workflow {
+            args::WorkflowKind::Promise => WorkflowType::Promise,
+            args::WorkflowKind::Resource => WorkflowType::Resource,
+        }),
+        cluster: common.cluster.clone(),
+        out: args.out,
+        commands: args.stages.into_iter().collect(),
+    }
 }
 
 #[cfg(test)]

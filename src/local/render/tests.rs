@@ -33,7 +33,10 @@ fn report(ending: Ending) -> Report {
         action: WorkflowAction::Configure,
         pipelines: vec![
             PipelineReport { name: "one".into(), stages: vec![stage("render", 0, 12, "")] },
-            PipelineReport { name: "two".into(), stages: vec![stage("check", 0, 1_500, ""), stage("x", 3, 11_000, "no\n")] },
+            PipelineReport {
+                name: "two".into(),
+                stages: vec![stage("check", 0, 1_500, ""), stage("x", 3, 11_000, "no\n")],
+            },
         ],
         resumed_at: None,
         ending,
