@@ -2,5 +2,6 @@
 #![cfg(target_os = "linux")] // the process engine needs namespaces
 
 mod engine;
+mod pod_spec;
 mod support;
 mod workflow;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::workflow::Ran;
 use super::{Prepared, Run, RunError};
-use crate::cluster::Cluster;
+use crate::cluster::Cluster as _;
 use crate::cluster::folder::FolderCluster;
 use crate::contract::{Object, kinds, labels, layout};
 use crate::core::promise::{WorkflowAction, WorkflowType};

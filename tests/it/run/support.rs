@@ -13,7 +13,7 @@ use bookend::local::run::{self, Run, RunError};
 use bookend::steps::Clock;
 
 /// The kind that every Promise here offers.
-pub const DATABASE: Kind = Kind {
+pub(super) const DATABASE: Kind = Kind {
     group: std::borrow::Cow::Borrowed("example.org"),
     version: std::borrow::Cow::Borrowed("v1"),
     kind: std::borrow::Cow::Borrowed("Database"),
@@ -22,25 +22,25 @@ pub const DATABASE: Kind = Kind {
 };
 
 /// One folder, its files, and the arguments of a run.
-pub struct Case {
-    pub dir: tempfile::TempDir,
-    pub args: Run,
+pub(super) struct Case {
+    pub(super) dir: tempfile::TempDir,
+    pub(super) args: Run,
 }
 
 /// A case with these pipelines as `workflows.resource.configure`, and a request for it.
-pub fn resource(pipelines: &str) -> Case {
+pub(super) fn resource(pipelines: &str) -> Case {
     let mut case = workflows(&format!("    resource:\n      configure:\n{pipelines}"));
     case.request("spec: {size: small}");
     case
 }
 
 /// A case with these workflows and no request.
-pub fn workflows(workflows: &str) -> Case {
+pub(super) fn workflows(workflows: &str) -> Case {
     promise(&format!("  workflows:\n{workflows}"))
 }
 
 /// A case with this text below the API in `spec`.
-pub fn promise(spec: &str) -> Case {
+pub(super) fn promise(spec: &str) -> Case {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("promise.yaml");
     fs::write(&path, format!("{PROMISE}{spec}")).unwrap();
@@ -58,12 +58,12 @@ pub fn promise(spec: &str) -> Case {
 }
 
 /// A pipeline with one container `stage` that runs this script.
-pub fn pipeline(name: &str, script: &str) -> String {
+pub(super) fn pipeline(name: &str, script: &str) -> String {
     stages(name, &[("stage", script)], "")
 }
 
 /// A pipeline with one container for each script, and more fields for each.
-pub fn stages(name: &str, scripts: &[(&str, &str)], more: &str) -> String {
+pub(super) fn stages(name: &str, scripts: &[(&str, &str)], more: &str) -> String {
     let mut text = format!(
         "      - apiVersion: platform.kratix.io/v1alpha1\n        kind: Pipeline\n        metadata: {{name: {name}}}\n        spec:\n          containers:\n"
     );
@@ -108,29 +108,29 @@ spec:
 
 impl Case {
     /// Writes the request `orders` in `team-a`.
-    pub fn request(&mut self, spec: &str) {
+    pub(super) fn request(&mut self, spec: &str) {
         let head = "apiVersion: example.org/v1\nkind: Database\nmetadata: {name: orders, namespace: team-a}\n";
         self.args.request = Some(self.write("request.yaml", &format!("{head}{spec}\n")));
     }
 
     /// Writes a file with objects that are put into the cluster before.
-    pub fn with(&mut self, objects: &str) {
+    pub(super) fn with(&mut self, objects: &str) {
         let name = format!("with-{}.yaml", self.args.with.len());
         self.args.with.push(self.write(&name, objects));
     }
 
-    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(super) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.dir.path().join(name);
         fs::write(&path, text).unwrap();
         path
     }
 
-    pub fn run(&self) -> Result<Report, RunError> {
+    pub(super) fn run(&self) -> Result<Report, RunError> {
         self.run_with(&self.args)
     }
 
     /// Runs with other arguments in the same folder.
-    pub fn run_with(&self, args: &Run) -> Result<Report, RunError> {
+    pub(super) fn run_with(&self, args: &Run) -> Result<Report, RunError> {
         let variables = [("PATH", "/usr/bin:/bin")].into_iter();
         let mut engine = Process::new(variables.map(|(name, value)| (name.into(), value.into())));
         engine.program = PathBuf::from(env!("CARGO_BIN_EXE_bookend"));
@@ -140,7 +140,7 @@ impl Case {
 
     /// Runs, and shows what went wrong when it did.
     #[track_caller]
-    pub fn succeeds(&self) -> Report {
+    pub(super) fn succeeds(&self) -> Report {
         let report =
             self.run().unwrap_or_else(|error| panic!("{}", bookend::report::render(&error)));
         if let Some(failure) = report.failure() {
@@ -149,18 +149,18 @@ impl Case {
         report
     }
 
-    pub fn cluster(&self) -> FolderCluster {
+    pub(super) fn cluster(&self) -> FolderCluster {
         FolderCluster::new(self.dir.path().join("cluster"))
     }
 
-    pub fn list(&self, kind: &Kind) -> Vec<Object> {
+    pub(super) fn list(&self, kind: &Kind) -> Vec<Object> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(self.cluster().list(kind, None, &[])).unwrap()
     }
 }
 
 /// Paths and text of all files that a run wrote.
-pub fn files(report: &Report) -> Vec<(String, String)> {
+pub(super) fn files(report: &Report) -> Vec<(String, String)> {
     let works = report.works.iter().flat_map(|work| &work.groups);
     let files = works.flat_map(|placed| &placed.group.files);
     files.map(|file| (file.path.clone(), String::from_utf8_lossy(&file.content).into())).collect()
@@ -168,7 +168,7 @@ pub fn files(report: &Report) -> Vec<(String, String)> {
 
 /// The text of the one file that a run wrote.
 #[track_caller]
-pub fn only_file(report: &Report) -> String {
+pub(super) fn only_file(report: &Report) -> String {
     let files = files(report);
     assert_eq!(files.len(), 1, "{files:?}");
     files[0].1.clone()

@@ -172,7 +172,7 @@ fn a_delete_workflow_runs_its_first_pipeline_and_removes_the_rest() {
 fn a_promise_workflow_runs_without_a_request() {
     let configure = pipeline(
         "setup",
-        "grep -c 'kind: Promise' /kratix/input/object.yaml > /kratix/output/count",
+        "grep -c '^kind: Promise' /kratix/input/object.yaml > /kratix/output/count",
     );
     let case = workflows(&format!("    promise:\n      configure:\n{configure}"));
     let report = case.succeeds();
