@@ -21,6 +21,8 @@ pub enum Exit {
     Unreachable = 5,
     /// A user's container failed in a local run.
     Stage = 6,
+    /// SIGTERM or SIGINT came before the end (128 + 15, as shells say it). Trying again helps.
+    Terminated = 143,
 }
 
 impl From<Exit> for ExitCode {

@@ -32,11 +32,15 @@ pub fn render(fault: &dyn Fault) -> String {
 
 /// Writes the block to stderr and, where the kubelet made one, to the termination log.
 pub fn tell(fault: &dyn Fault, termination_log: &Path) {
-    let text = render(fault);
-    crate::logging::to_stderr(&text);
+    tell_text(&render(fault), termination_log);
+}
+
+/// Does the same with a text that is ready, such as a usage error.
+pub fn tell_text(text: &str, termination_log: &Path) {
+    crate::logging::to_stderr(text);
     // Only a file that is there already: on a laptop there is none, and nothing shall be made in /dev.
     if termination_log.is_file() {
-        let _ = std::fs::write(termination_log, cut(&text, TERMINATION_LOG_BYTES_MAX));
+        let _ = std::fs::write(termination_log, cut(text, TERMINATION_LOG_BYTES_MAX));
     }
 }
 

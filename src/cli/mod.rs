@@ -1,1 +1,81 @@
 //! The command line: the only reader of arguments and environment.
+
+pub mod args;
+pub mod argv0;
+mod dispatch;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+use crate::contract::layout;
+use crate::exit::{Exit, Fault};
+use crate::{local, logging, report};
+use args::{Cli, Level};
+
+/// Runs the program with these arguments, the first of which is its own name, and returns how it ended.
+pub fn main(arguments: Vec<OsString>) -> Exit {
+    // The child of the process engine: it must be alone in its process when it enters its namespaces.
+    if arguments.get(1).is_some_and(|word| word == local::engine::STAGE_WORD) {
+        return local::engine::stage_main();
+    }
+    let cli = match parse(argv0::with_subcommand(arguments)) {
+        Ok(cli) => cli,
+        Err(exit) => return exit,
+    };
+    logging::start(cli.common.log_format, level(cli.common.log));
+    match dispatch::run(cli) {
+        Ok(exit) => exit,
+        Err(fault) => {
+            report::tell(fault.as_ref(), Path::new(layout::TERMINATION_LOG));
+            fault.exit()
+        }
+    }
+}
+
+/// Parses the arguments; help, version and usage errors are printed here.
+fn parse(arguments: Vec<OsString>) -> Result<Cli, Exit> {
+    let outcome = Cli::command()
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    match outcome {
+        Ok(Cli { command: None, .. }) => {
+            logging::to_stdout(&Cli::command().render_help().to_string());
+            Err(Exit::Done)
+        }
+        Ok(cli) => Ok(cli),
+        Err(error) if error.use_stderr() => {
+            report::tell_text(&error.render().to_string(), Path::new(layout::TERMINATION_LOG));
+            Err(Exit::Usage)
+        }
+        Err(help_or_version) => {
+            logging::to_stdout(&help_or_version.render().to_string());
+            Err(Exit::Done)
+        }
+    }
+}
+
+fn level(level: Level) -> tracing_subscriber::filter::LevelFilter {
+    use tracing_subscriber::filter::LevelFilter;
+    match level {
+        Level::Error => LevelFilter::ERROR,
+        Level::Warn => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::DEBUG,
+        Level::Trace => LevelFilter::TRACE,
+    }
+}
+
+/// Any error of this program, with its exit code and hint.
+type AnyFault = Box<dyn Fault>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_of_the_arguments_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,217 @@
+//! Arguments of the steps: what Kratix passes, as flags and as the variables it sets. No logic.
+//!
+//! Settings that Kratix does not know are kept apart, in [`Common`] and in the `limits` of each step.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::contract::env;
+use crate::logging::Format;
+
+/// The two ends of a Kratix pipeline, and the pipeline itself on a laptop
+#[derive(Debug, Parser)]
+#[command(name = "bookend", version, args_override_self = true)]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Settings of every command
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write the object that triggered the pipeline to object.yaml
+    Reader(Reader),
+    /// Turn the output folder into a Work
+    #[command(alias = "work-creator")]
+    Writer(Writer),
+    /// Merge status.yaml into the status of the object
+    #[command(alias = "update-status")]
+    Status(Status),
+}
+
+/// Settings of every command; all ours.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Keep objects in this folder instead of an API server
+    #[arg(long, global = true, env = "BOOKEND_CLUSTER", value_name = "DIR")]
+    pub cluster: Option<PathBuf>,
+    /// Put this before every absolute path of the pod
+    #[arg(long, global = true, env = "BOOKEND_POD_ROOT", value_name = "DIR", hide = true)]
+    pub pod_root: Option<PathBuf>,
+    /// Show log lines from this level on
+    #[arg(long, global = true, env = "BOOKEND_LOG", value_name = "LEVEL", default_value = "info")]
+    pub log: Level,
+    /// Write log lines like this
+    #[arg(long, global = true, env = "BOOKEND_LOG_FORMAT", value_name = "FORMAT", default_value = "plain")]
+    pub log_format: Format,
+}
+
+/// Levels of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Level {
+    /// The step failed
+    Error,
+    /// Somebody should look
+    Warn,
+    /// One line for each effect
+    Info,
+    /// Decisions
+    Debug,
+    /// Requests
+    Trace,
+}
+
+/// The object that triggered the pipeline (contract.md 1.1).
+#[derive(Debug, Args)]
+pub struct Target {
+    /// API group of the object
+    #[arg(long, env = env::OBJECT_GROUP, default_value = "", hide_default_value = true)]
+    pub object_group: String,
+    /// API version of the object, without the group
+    #[arg(long, env = env::OBJECT_VERSION, default_value = "", hide_default_value = true)]
+    pub object_version: String,
+    /// Kind of the object; only for messages
+    #[arg(long, env = env::OBJECT_KIND, default_value = "", hide_default_value = true)]
+    pub object_kind: String,
+    /// Plural of the object's kind
+    #[arg(long, env = env::CRD_PLURAL, default_value = "", hide_default_value = true)]
+    pub crd_plural: String,
+    /// Name of the object
+    #[arg(long, env = env::OBJECT_NAME, default_value = "", hide_default_value = true)]
+    pub object_name: String,
+    /// Namespace of the object; empty means `default`
+    #[arg(long, env = env::OBJECT_NAMESPACE, default_value = "", hide_default_value = true)]
+    pub object_namespace: String,
+    /// Exactly `true` for an object without namespace
+    #[arg(long, env = env::CLUSTER_SCOPED, default_value = "", hide_default_value = true)]
+    pub cluster_scoped: String,
+}
+
+/// Whether this is a dry run.
+#[derive(Debug, Args)]
+pub struct DryRun {
+    /// Exactly `true` in a dry run of Kratix
+    #[arg(long = "kratix-dry-run", env = env::DRY_RUN, default_value = "", hide_default_value = true)]
+    pub dry_run: String,
+}
+
+/// Words that the original takes and does not use.
+#[derive(Debug, Args)]
+pub struct Surplus {
+    /// Ignored, with a warning
+    #[arg(hide = true)]
+    pub surplus: Vec<String>,
+}
+
+/// Arguments of `reader`.
+#[derive(Debug, Args)]
+pub struct Reader {
+    /// The object
+    #[command(flatten)]
+    pub target: Target,
+    /// Dry run
+    #[command(flatten)]
+    pub dry_run: DryRun,
+    /// Folder to write object.yaml to; empty means the pod's own
+    #[arg(long, env = env::INPUT_DIR, value_name = "DIR", default_value = "", hide_default_value = true)]
+    pub input_dir: OsString,
+    /// Keep `metadata.managedFields` in object.yaml
+    #[arg(long, env = "BOOKEND_KEEP_MANAGED_FIELDS")]
+    pub keep_managed_fields: bool,
+    /// Words without use
+    #[command(flatten)]
+    pub surplus: Surplus,
+}
+
+/// Arguments of `writer` (contract.md 2).
+#[derive(Debug, Args)]
+pub struct Writer {
+    /// Folder that holds `input`, `metadata` and `kratix-system`
+    #[arg(long, value_name = "DIR")]
+    pub input_directory: PathBuf,
+    /// Name of the Promise
+    #[arg(long, env = env::PROMISE_NAME, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub promise_name: String,
+    /// Name of the Pipeline
+    #[arg(long, env = env::PIPELINE_NAME, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub pipeline_name: String,
+    /// Namespace of the Work; empty means that of the Kratix installation
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub namespace: String,
+    /// Name of the resource request
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    pub resource_name: String,
+    /// Namespace of the resource request, where the Work lives in another one
+    #[arg(long, value_name = "NAMESPACE", default_value = "", hide_default_value = true)]
+    pub resource_namespace: String,
+    /// `promise` or `resource`
+    #[arg(long, env = env::WORKFLOW_TYPE, value_name = "TYPE", default_value = "resource")]
+    pub workflow_type: String,
+    /// Dry run
+    #[command(flatten)]
+    pub dry_run: DryRun,
+    /// W3C trace parent for the Work
+    #[arg(long, env = env::TRACE_PARENT, default_value = "", hide_default_value = true)]
+    pub trace_parent: String,
+    /// W3C trace state for the Work
+    #[arg(long, env = env::TRACE_STATE, default_value = "", hide_default_value = true)]
+    pub trace_state: String,
+    /// Limits
+    #[command(flatten)]
+    pub limits: WriterLimits,
+    /// Words without use
+    #[command(flatten)]
+    pub surplus: Surplus,
+}
+
+/// Limits of `writer`; all ours.
+#[derive(Debug, Args)]
+pub struct WriterLimits {
+    /// Refuse more files than this
+    #[arg(long, env = "BOOKEND_MAX_FILES", value_name = "COUNT", default_value_t = 10_000)]
+    pub max_files: u64,
+    /// Refuse a file with more bytes than this
+    #[arg(long, env = "BOOKEND_MAX_FILE_BYTES", value_name = "BYTES", default_value_t = 16 << 20)]
+    pub max_file_bytes: u64,
+    /// Refuse more bytes than this in all files together
+    #[arg(long, env = "BOOKEND_MAX_TOTAL_BYTES", value_name = "BYTES", default_value_t = 64 << 20)]
+    pub max_total_bytes: u64,
+    /// Refuse a Work with more bytes than this; the default is etcd's own limit
+    #[arg(long, env = "BOOKEND_MAX_WORK_BYTES", value_name = "BYTES", default_value_t = 1_572_864)]
+    pub max_work_bytes: u64,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub struct Status {
+    /// The object
+    #[command(flatten)]
+    pub target: Target,
+    /// `configure` or `delete`
+    #[arg(long, env = env::WORKFLOW_ACTION, default_value = "", hide_default_value = true)]
+    pub workflow_action: String,
+    /// `promise` or `resource`
+    #[arg(long, env = env::WORKFLOW_TYPE, default_value = "", hide_default_value = true)]
+    pub workflow_type: String,
+    /// Name of the Promise; only for messages
+    #[arg(long, env = env::PROMISE_NAME, default_value = "", hide_default_value = true)]
+    pub promise_name: String,
+    /// Name of the Pipeline
+    #[arg(long, env = env::PIPELINE_NAME, default_value = "", hide_default_value = true)]
+    pub pipeline_name: String,
+    /// Exactly `true` for the last pipeline of a workflow
+    #[arg(long, env = env::IS_LAST_PIPELINE, default_value = "", hide_default_value = true)]
+    pub is_last_pipeline: String,
+    /// Dry run
+    #[command(flatten)]
+    pub dry_run: DryRun,
+    /// Words without use
+    #[command(flatten)]
+    pub surplus: Surplus,
+}
