@@ -3,6 +3,7 @@
 pub mod args;
 pub mod argv0;
 mod dispatch;
+mod settings;
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -1,13 +1,14 @@
 //! The seam to Kubernetes: the few verbs that the steps need, on an API server or on a folder.
 
+mod error;
 pub mod failing;
 pub mod folder;
 pub mod live;
-
-use std::time::Duration;
+mod name;
 
 use crate::contract::{Kind, Object, ObjectKey};
-use crate::exit::{Exit, Fault};
+
+pub use error::ClusterError;
 
 /// What a list is narrowed to: labels that must have a value (`Some`) or must be absent (`None`).
 pub type Selector<'a> = [(&'a str, Option<&'a str>)];
@@ -73,117 +74,4 @@ pub trait Cluster: Sync {
 
     /// Deletes the object; it is no error when it is not there.
     fn delete(&self, key: &ObjectKey) -> impl Future<Output = Result<(), ClusterError>> + Send;
-}
-
-/// Why the cluster did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClusterError {
-    /// No way to an API server: no in-cluster configuration and no kubeconfig that works.
-    #[error("failed to find a cluster: {attempts}")]
-    NotConfigured {
-        /// Every place that was tried, with what was wrong there.
-        attempts: String,
-    },
-    /// The object, or its kind, is not there.
-    #[error("{key} not found")]
-    Missing {
-        /// What was asked for.
-        key: Box<ObjectKey>,
-        /// The server's own words, which tell a missing kind from a missing object.
-        detail: String,
-    },
-    /// The object changed since it was read.
-    #[error("{key} has been changed by somebody else meanwhile")]
-    Conflict {
-        /// The object.
-        key: Box<ObjectKey>,
-        /// The server's own words.
-        detail: String,
-    },
-    /// The name is taken.
-    #[error("{key} exists already")]
-    Exists {
-        /// The object.
-        key: Box<ObjectKey>,
-    },
-    /// The service account lacks a right.
-    #[error("not allowed to {verb} {key}")]
-    Forbidden {
-        /// `get`, `list`, `create`, `update`, `patch` or `delete`.
-        verb: &'static str,
-        /// The object, or any name of its kind.
-        key: Box<ObjectKey>,
-        /// The server's own words.
-        detail: String,
-    },
-    /// The object does not fit its schema or a policy.
-    #[error("{key} was refused: {detail}")]
-    Invalid {
-        /// The object.
-        key: Box<ObjectKey>,
-        /// The server's own words.
-        detail: String,
-    },
-    /// The object is larger than the server takes.
-    #[error("{key} is too large for the cluster: {detail}")]
-    TooLarge {
-        /// The object.
-        key: Box<ObjectKey>,
-        /// The server's own words.
-        detail: String,
-    },
-    /// No answer, or only "later", until our retries were used up.
-    #[error(
-        "failed to {verb} {key}: no usable answer from the cluster after {tries} tries in {waited:?}"
-    )]
-    Unreachable {
-        /// What was asked.
-        verb: &'static str,
-        /// For what.
-        key: Box<ObjectKey>,
-        /// How often.
-        tries: u32,
-        /// For how long.
-        waited: Duration,
-        /// The last failure.
-        detail: String,
-    },
-    /// An answer that is not what Kubernetes says.
-    #[error("failed to {verb} {key}: the answer cannot be understood")]
-    Malformed {
-        /// What was asked.
-        verb: &'static str,
-        /// For what.
-        key: Box<ObjectKey>,
-        /// What is wrong with it.
-        detail: String,
-    },
-    /// A file of a folder cluster.
-    #[error(transparent)]
-    File(#[from] crate::files::FileError),
-}
-
-impl Fault for ClusterError {
-    fn exit(&self) -> Exit {
-        match self {
-            Self::NotConfigured { .. } | Self::Unreachable { .. } | Self::Malformed { .. } => {
-                Exit::Unreachable
-            }
-            Self::Missing { .. }
-            | Self::Conflict { .. }
-            | Self::Exists { .. }
-            | Self::Forbidden { .. }
-            | Self::Invalid { .. }
-            | Self::TooLarge { .. } => Exit::Refused,
-            Self::File(error) => error.exit(),
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::File(error) => error.hint(),
-            _ => None,
-        }
-    }
 }

@@ -1,5 +1,7 @@
 //! Environment variables that Kratix sets on the containers of a pipeline's pod (contract.md 1).
 
+/// Start of every name that is Kratix's own.
+pub const PREFIX: &str = "KRATIX_";
 /// `configure` or `delete`.
 pub const WORKFLOW_ACTION: &str = "KRATIX_WORKFLOW_ACTION";
 /// `promise` or `resource`.
@@ -36,6 +38,10 @@ pub const TRACE_PARENT: &str = "KRATIX_TRACE_PARENT";
 pub const TRACE_STATE: &str = "KRATIX_TRACE_STATE";
 /// Prefix of log names in the original; accepted, without effect.
 pub const LOGGER_PREFIX: &str = "KRATIX_LOGGER_PREFIX";
+/// Image of the three containers; read where Jobs are made, not in a pod (contract.md 1.5).
+pub const ADAPTER_IMAGE: &str = "PIPELINE_ADAPTER_IMG";
+/// Secret to pull that image with; read where Jobs are made (contract.md 1.5).
+pub const ADAPTER_PULL_SECRET: &str = "PIPELINE_ADAPTER_PULL_SECRET";
 
 /// The eleven variables of contract.md 1.1, in the order in which Kratix writes them.
 pub const OBJECT_VARIABLES: [&str; 11] = [
@@ -52,7 +58,7 @@ pub const OBJECT_VARIABLES: [&str; 11] = [
     CLUSTER_SCOPED,
 ];
 
-/// Every variable of this file.
+/// Every variable of a pod.
 pub const ALL: [&str; 18] = [
     WORKFLOW_ACTION,
     WORKFLOW_TYPE,

@@ -103,6 +103,8 @@ pub const DESTINATION: Kind =
 pub const JOB: Kind = Kind::fixed("batch", "v1", "Job", "jobs", true);
 /// `configmaps`.
 pub const CONFIG_MAP: Kind = Kind::fixed("", "v1", "ConfigMap", "configmaps", true);
+/// `namespaces`.
+pub const NAMESPACE: Kind = Kind::fixed("", "v1", "Namespace", "namespaces", false);
 /// `secrets`.
 pub const SECRET: Kind = Kind::fixed("", "v1", "Secret", "secrets", true);
 /// `customresourcedefinitions.apiextensions.k8s.io`.

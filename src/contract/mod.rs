@@ -9,6 +9,7 @@ pub mod kinds;
 pub mod labels;
 pub mod layout;
 pub mod object;
+pub mod pod;
 pub mod status;
 
 pub use document::Node;

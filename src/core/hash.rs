@@ -1,6 +1,11 @@
 //! Hashes as Kratix makes them (contract.md 6).
 
+mod go_json;
+mod spec;
+
 use md5::{Digest as _, Md5};
+
+pub use spec::{promise_spec, resource_workflow, spec};
 
 /// Returns the lower-case hex MD5 of a text's UTF-8 bytes (contract.md 6.1).
 pub fn md5_hex(text: &str) -> String {

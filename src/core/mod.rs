@@ -1,13 +1,16 @@
 //! Decisions: values in, values out. No files, no clock, no environment, no client, no randomness, no log.
 
+pub mod config;
 pub mod control;
 pub mod hash;
 pub mod naming;
 pub mod object;
 pub mod pipeline;
 pub mod promise;
+pub mod schema;
 pub mod selectors;
 pub mod status;
+pub mod strict;
 pub mod work;
 pub mod workflow;
 pub mod workloads;

@@ -1,1 +1,5 @@
 //! Runs a workflow on this machine.
+
+pub mod engine;
+pub mod pod;
+pub mod stop;

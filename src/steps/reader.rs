@@ -1,1 +1,176 @@
 //! Puts the object in: cluster to object.yaml (contract.md 2.1).
+
+use std::path::PathBuf;
+
+use tracing::info;
+
+use super::Context;
+use crate::cluster::{Cluster, ClusterError};
+use crate::contract::{Object, ObjectKey, env, labels};
+use crate::core::object::{self, KeyError};
+use crate::exit::{Exit, Fault};
+use crate::files::{self, FileError};
+
+/// What the step is asked to do.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    /// The object that triggered the pipeline.
+    pub key: ObjectKey,
+    /// Whether the object stands for another one that is not to be changed.
+    pub dry_run: bool,
+    /// Whether `metadata.managedFields` is written too.
+    pub keep_managed_fields: bool,
+}
+
+/// What the step did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The file that was written.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: usize,
+}
+
+/// Why the step failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReaderError {
+    /// The variables name no object.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The object could not be read.
+    #[error("failed to get the object {key}")]
+    Get {
+        /// Which one.
+        key: Box<ObjectKey>,
+        /// Why.
+        source: ClusterError,
+    },
+    /// The object is not there.
+    #[error("failed to get the object {key}: not found")]
+    NotFound {
+        /// Which one.
+        key: Box<ObjectKey>,
+    },
+    /// The annotations of a dry run's object name no object.
+    #[error("failed to find the object that the dry run is about")]
+    Target {
+        /// Why.
+        source: KeyError,
+    },
+    /// The object that a dry run is about could not be read.
+    #[error("failed to get {key}, which the dry run is about")]
+    GetReal {
+        /// Which one.
+        key: Box<ObjectKey>,
+        /// Why.
+        source: ClusterError,
+    },
+    /// The file could not be written.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+impl Fault for ReaderError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Key(_) => Exit::Usage,
+            Self::NotFound { .. } | Self::Target { .. } => Exit::Refused,
+            Self::Get { source, .. } | Self::GetReal { source, .. } => source.exit(),
+            Self::File(error) => error.exit(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Key(error) => Some(error.hint()),
+            Self::NotFound { .. } => Some(format!(
+                "check that the object was not deleted, and {}, {} and {} that name it",
+                env::OBJECT_NAME,
+                env::OBJECT_NAMESPACE,
+                env::CLUSTER_SCOPED
+            )),
+            Self::Get { source, key } => get_hint(source, key),
+            Self::Target { .. } => Some(format!(
+                "correct the annotations {} and {} of the object",
+                labels::DRY_RUN_RESOURCE_NAME,
+                labels::DRY_RUN_RESOURCE_NAMESPACE
+            )),
+            Self::GetReal { source, key } => Some(get_hint(source, key).unwrap_or_else(|| {
+                format!("check the annotation {} of the object", labels::DRY_RUN_RESOURCE_NAME)
+            })),
+            Self::File(error) => error.hint(),
+        }
+    }
+}
+
+fn get_hint(error: &ClusterError, key: &ObjectKey) -> Option<String> {
+    match error {
+        ClusterError::Missing { .. } => Some(format!(
+            "check that the API is installed, and {}, {} and {} that name it",
+            env::CRD_PLURAL,
+            env::OBJECT_GROUP,
+            env::OBJECT_VERSION
+        )),
+        ClusterError::Forbidden { .. } => Some(format!(
+            "allow the pipeline's service account to get {} in {}",
+            key.kind,
+            key.namespace.as_deref().unwrap_or("the whole cluster")
+        )),
+        other => other.hint(),
+    }
+}
+
+/// Reads the object and writes it for users' containers; nothing of its content is logged.
+///
+/// # Errors
+/// Nothing is written when anything fails, also in a dry run: only a real object that is not there is no error.
+pub async fn run(
+    context: &Context,
+    cluster: &impl Cluster,
+    args: &Reader,
+) -> Result<Outcome, ReaderError> {
+    info!(object = %args.key, dry_run = args.dry_run, "reading object");
+    let object = fetch(cluster, args).await?;
+    let document = object::published(object, args.keep_managed_fields);
+    let text = files::yaml::write(&document);
+    let path = context.layout.object_path();
+    files::write::atomic(&path, text.as_bytes())?;
+    info!(path = %path.display(), bytes = text.len(), "wrote object");
+    Ok(Outcome { path, bytes: text.len() })
+}
+
+async fn fetch(cluster: &impl Cluster, args: &Reader) -> Result<Object, ReaderError> {
+    let key = &args.key;
+    object::check_key(key)?;
+    let found = cluster
+        .get(key)
+        .await
+        .map_err(|source| ReaderError::Get { key: Box::new(key.clone()), source })?;
+    let object = found.ok_or_else(|| ReaderError::NotFound { key: Box::new(key.clone()) })?;
+    if !args.dry_run {
+        return Ok(object);
+    }
+    let Some(target) = object::dry_run_target(&object, &key.kind) else { return Ok(object) };
+    object::check_key(&target).map_err(|source| ReaderError::Target { source })?;
+    let real = fetch_real(cluster, &target).await?;
+    match &real {
+        Some(_) => info!(object = %target, "dry run: using the real object with the proposed spec"),
+        None => info!(object = %target, "dry run: no real object, using its name"),
+    }
+    Ok(object::dry_run_object(object, real, &target))
+}
+
+async fn fetch_real(
+    cluster: &impl Cluster,
+    target: &ObjectKey,
+) -> Result<Option<Object>, ReaderError> {
+    // Without a namespace there is no such object, and the URL without one belongs to no object either.
+    if target.kind.namespaced && target.namespace.is_none() {
+        return Ok(None);
+    }
+    cluster
+        .get(target)
+        .await
+        .map_err(|source| ReaderError::GetReal { key: Box::new(target.clone()), source })
+}

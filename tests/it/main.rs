@@ -1,11 +1,31 @@
 //! The one integration binary: linking kube once instead of ten times.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test may fail")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "clippy knows helpers of unit tests as tests, but not those of this binary"
+)]
+#![cfg(test)] // or clippy takes the helpers of tests for production code
 
+mod cluster_body;
+mod cluster_contract;
 mod contract_doc;
 mod dockerfiles;
 mod golden;
+mod hostile;
+mod memory;
+mod pipeline_golden;
+mod pod;
+mod reader;
+mod run;
+mod status;
 mod tidy;
+mod writer;
+mod writer_input;
+mod yaml;
+mod yaml_write;
 
 #[path = "../support/golden/mod.rs"]
 #[allow(dead_code, reason = "shared with tests/cluster")]

@@ -1,0 +1,136 @@
+//! From parsed arguments to a step on a cluster.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use tracing::{info, warn};
+
+use super::AnyFault;
+use super::args::{self, Cli, Command, Common};
+use super::settings::{self, UsageError};
+use crate::cluster::Cluster;
+use crate::cluster::folder::FolderCluster;
+use crate::cluster::live::LiveCluster;
+use crate::contract::{Layout, layout};
+use crate::exit::Exit;
+use crate::steps::{Clock, Context, reader, status, writer};
+
+/// Runs the command to its end, or until the platform asks to stop.
+pub(super) fn run(cli: Cli) -> Result<Exit, AnyFault> {
+    // One thread: a step waits for a handful of requests, and starting threads costs more than they bring.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| UsageError::Runtime { source })?;
+    let outcome = runtime.block_on(async {
+        tokio::select! {
+            biased;
+            signal = termination() => {
+                warn!(signal, "stopped before the end; nothing is left half done");
+                Ok(Exit::Terminated)
+            }
+            outcome = command(cli) => outcome,
+        }
+    });
+    // Connections are dropped, not waited for: the process ends here.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn command(cli: Cli) -> Result<Exit, AnyFault> {
+    let Some(command) = cli.command else { return Ok(Exit::Done) };
+    let common = &cli.common;
+    match command {
+        Command::Reader(args) => on_cluster(common, Step::Reader(&args)).await,
+        Command::Writer(args) => on_cluster(common, Step::Writer(&args)).await,
+        Command::Status(args) => on_cluster(common, Step::Status(&args)).await,
+    }
+}
+
+enum Step<'a> {
+    Reader(&'a args::Reader),
+    Writer(&'a args::Writer),
+    Status(&'a args::Status),
+}
+
+/// Chooses the API server or a folder: the only place that knows the difference.
+async fn on_cluster(common: &Common, step: Step<'_>) -> Result<Exit, AnyFault> {
+    match &common.cluster {
+        Some(folder) => run_step(&FolderCluster::new(folder), common, step).await,
+        None => run_step(&LiveCluster::connect().await?, common, step).await,
+    }
+}
+
+async fn run_step(
+    cluster: &impl Cluster,
+    common: &Common,
+    step: Step<'_>,
+) -> Result<Exit, AnyFault> {
+    match step {
+        Step::Reader(args) => {
+            ignore_surplus(&args.surplus);
+            let context = context(Layout::pod().with_input_dir(input_dir(common, &args.input_dir)));
+            reader::run(&context, cluster, &settings::reader(args)?).await?;
+        }
+        Step::Writer(args) => {
+            ignore_surplus(&args.surplus);
+            let root = in_pod(common, &args.input_directory);
+            let context = context(Layout::writer_root(&root));
+            writer::run(&context, cluster, &settings::writer(args)).await?;
+        }
+        Step::Status(args) => {
+            ignore_surplus(&args.surplus);
+            let root = in_pod(common, Path::new(layout::WORK_CREATOR_DIR));
+            let context = context(Layout::writer_root(&root));
+            status::run(&context, cluster, &settings::status(args)?).await?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn context(layout: Layout) -> Context {
+    Context { layout, clock: Clock::System }
+}
+
+/// `INPUT_DIR`; set but empty means the pod's own, as in Go programs.
+fn input_dir(common: &Common, given: &OsStr) -> PathBuf {
+    let given = if given.is_empty() { OsStr::new(layout::INPUT_DIR) } else { given };
+    in_pod(common, Path::new(given))
+}
+
+/// Puts `--pod-root` before an absolute path of the pod.
+fn in_pod(common: &Common, path: &Path) -> PathBuf {
+    match (&common.pod_root, path.strip_prefix("/")) {
+        (Some(root), Ok(inside)) => root.join(inside),
+        _ => path.to_owned(),
+    }
+}
+
+fn ignore_surplus(surplus: &args::Surplus) {
+    if !surplus.surplus.is_empty() {
+        info!(words = surplus.surplus.len(), "ignored arguments that no setting takes");
+    }
+}
+
+/// Ends when the platform (SIGTERM) or a person (SIGINT) asks to stop; returns the name of the signal.
+#[cfg(unix)]
+fn termination() -> impl Future<Output = &'static str> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (term, int) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async move {
+        // Where a handler cannot be set the default action stays: the process ends at once.
+        let (Ok(mut term), Ok(mut int)) = (term, int) else { return std::future::pending().await };
+        tokio::select! {
+            _ = term.recv() => "SIGTERM",
+            _ = int.recv() => "SIGINT",
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn termination() -> &'static str {
+    match tokio::signal::ctrl_c().await {
+        Ok(()) => "ctrl-c",
+        Err(_) => std::future::pending().await,
+    }
+}

@@ -1,1 +1,0 @@
-//! A folder of YAML files that behaves like a cluster.

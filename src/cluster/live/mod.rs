@@ -1,0 +1,336 @@
+//! An API server: one request for each verb, no discovery, objects as the JSON they are.
+
+mod answer;
+mod config;
+mod connection;
+mod retry;
+#[cfg(test)]
+mod tests;
+mod url;
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
+
+use http::{Method, Request, header};
+use kube::client::{Body, ConfigExt as _};
+use kube::{Client, Config};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep, timeout};
+use tower::ServiceBuilder;
+
+use self::answer::{Answer, Refusal, Verdict, judge};
+use self::connection::{ConnectionError, Connections};
+use super::name::{check_key, check_scope, check_selector};
+use super::{Cluster, ClusterError, Selector};
+use crate::contract::labels::FIELD_MANAGER;
+use crate::contract::{Kind, Object, ObjectKey};
+
+pub use retry::RetryPolicy;
+
+/// Objects in one page of a list. The API server keeps a page in memory, and so do we.
+const PAGE: u32 = 500;
+/// How often a list is begun anew because its continuation has expired.
+const LISTS_MAX: u32 = 3;
+
+const JSON: &str = "application/json";
+const MERGE_PATCH: &str = "application/merge-patch+json";
+/// Plain JSON is named as well: an old server, or one in between, may not know the first.
+const METADATA_JSON: &str =
+    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json;q=0.8";
+
+/// A cluster behind an API server.
+///
+/// Each request has a time limit. One that was not answered, or with "later" (429, 5xx), is sent again within the
+/// bounds of the [`RetryPolicy`]. A create whose answer was lost may so end in [`ClusterError::Exists`]; a replace in
+/// [`ClusterError::Conflict`]. Both mean: read again. Every call can be dropped at any time.
+#[derive(Clone)]
+pub struct LiveCluster {
+    client: Client,
+    policy: RetryPolicy,
+}
+
+/// One question to the server.
+struct Question<'a> {
+    /// As RBAC names it.
+    verb: &'static str,
+    /// What it is about, for messages.
+    key: &'a ObjectKey,
+    method: Method,
+    path: String,
+    accept: &'static str,
+    body: Option<(&'static str, Vec<u8>)>,
+}
+
+impl LiveCluster {
+    /// Finds an API server as `live::config` says; nothing is sent yet. Needs a tokio runtime.
+    pub async fn connect() -> Result<Self, ClusterError> {
+        Self::with(&config::find().await?, RetryPolicy::default())
+    }
+
+    /// Returns the cluster at an address that asks for no login, such as `kubectl proxy`. Needs a tokio runtime.
+    pub fn at(address: &str, policy: RetryPolicy) -> Result<Self, ClusterError> {
+        let failed = |why| config::not_configured(&[(address, why)]);
+        let uri = address.parse().map_err(|error| failed(config::chain(&error)))?;
+        Self::with(&Config::new(uri), policy)
+    }
+
+    fn with(config: &Config, policy: RetryPolicy) -> Result<Self, ClusterError> {
+        let place = config.cluster_url.to_string();
+        let failed = |why: String| config::not_configured(&[(&place, why)]);
+        let of_client = |error: kube::Error| failed(config::of_client(&error));
+        let service = ServiceBuilder::new()
+            .option_layer(config.auth_layer().map_err(of_client)?)
+            .layer(config.extra_headers_layer().map_err(of_client)?)
+            .map_err(tower::BoxError::from)
+            .service(Connections::to(config).map_err(failed)?);
+        Ok(Self { client: Client::new(service, config.default_namespace.clone()), policy })
+    }
+
+    /// Asks until there is an answer that can be used, or no more patience.
+    async fn ask(&self, question: Question<'_>) -> Result<Object, Refusal> {
+        let Question { verb, key, method, path, accept, body } = question;
+        let (content_type, body) = body.unzip();
+        let body = Body::from(body.unwrap_or_default());
+        let started = Instant::now();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let mut request =
+                Request::builder().method(&method).uri(&path).header(header::ACCEPT, accept);
+            if let Some(content_type) = content_type {
+                request = request.header(header::CONTENT_TYPE, content_type);
+            }
+            let body = body.try_clone().unwrap_or_else(Body::empty);
+            let request = request.body(body).map_err(|error| {
+                let detail = config::chain(&error);
+                ClusterError::Malformed { verb, key: Box::new(key.clone()), detail }
+            })?;
+            let (detail, after, is_final) =
+                match timeout(self.policy.try_time_max, self.send(request)).await {
+                    Ok(Ok(answer)) => {
+                        tracing::debug!(%method, path, code = answer.code, tries, "answered");
+                        match judge(verb, key, &answer) {
+                            Verdict::Done(object) => return Ok(object),
+                            Verdict::Refused(refusal) => return Err(refusal),
+                            Verdict::Later { detail, after } => (detail, after, false),
+                        }
+                    }
+                    Ok(Err(error)) => (config::of_client(&error), None, is_final(&error)),
+                    Err(_) => {
+                        (format!("no answer within {:?}", self.policy.try_time_max), None, false)
+                    }
+                };
+            let pause = self.policy.pause(tries, started.elapsed(), after, random());
+            let Some(pause) = pause.filter(|_| !is_final) else {
+                let (key, waited) = (Box::new(key.clone()), started.elapsed());
+                return Err(ClusterError::Unreachable { verb, key, tries, waited, detail }.into());
+            };
+            tracing::warn!(%method, path, tries, pause_ms = pause.as_millis(), "will ask again: {detail}");
+            sleep(pause).await;
+        }
+    }
+
+    async fn send(&self, request: Request<Body>) -> Result<Answer, kube::Error> {
+        let response = self.client.send(request).await?;
+        let code = response.status().as_u16();
+        let retry_after = response
+            .headers()
+            .get(header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let body = response.into_body().collect_bytes().await?.into();
+        Ok(Answer { code, retry_after, body })
+    }
+
+    /// Writes an object to `path`, which is `resource` (create) or `resource/name` and more.
+    async fn write(
+        &self,
+        verb: &'static str,
+        method: Method,
+        key: &ObjectKey,
+        path: String,
+        object: &Object,
+    ) -> Result<Object, ClusterError> {
+        let body = serde_json::to_vec(object).map_err(|error| ClusterError::Invalid {
+            key: Box::new(key.clone()),
+            detail: error.to_string(),
+        })?;
+        let path = format!("{path}?fieldManager={FIELD_MANAGER}");
+        let question = Question { verb, key, method, path, accept: JSON, body: Some((JSON, body)) };
+        self.ask(question).await.map_err(|refusal| refusal.error)
+    }
+
+    /// Lists page by page. A continuation that has expired meanwhile begins anew.
+    async fn list_as(
+        &self,
+        accept: &'static str,
+        kind: &Kind,
+        namespace: Option<&str>,
+        labels: &Selector<'_>,
+    ) -> Result<Vec<Object>, ClusterError> {
+        check_scope(kind, namespace)?;
+        check_selector(labels)?;
+        let key = kind.object(namespace, "*");
+        let mut first = format!("{}?limit={PAGE}", url::collection(kind, namespace));
+        if !labels.is_empty() {
+            first = format!("{first}&labelSelector={}", url::selector(labels));
+        }
+        let mut objects = Vec::new();
+        let (mut path, mut lists) = (first.clone(), 1);
+        loop {
+            let question =
+                Question { verb: "list", key: &key, method: Method::GET, path, accept, body: None };
+            match self.ask(question).await {
+                Ok(mut page) => {
+                    objects.extend(items(&mut page, kind));
+                    match page.text_at(&["metadata", "continue"]) {
+                        Some(next) => path = format!("{first}&continue={}", url::encode(next)),
+                        None => break,
+                    }
+                }
+                Err(refusal) if refusal.code == 410 && lists < LISTS_MAX => {
+                    lists += 1;
+                    objects.clear();
+                    path = first.clone();
+                }
+                Err(refusal) => return Err(refusal.error),
+            }
+        }
+        objects.sort_by(|a, b| (a.namespace(), a.name()).cmp(&(b.namespace(), b.name())));
+        Ok(objects)
+    }
+}
+
+impl Cluster for LiveCluster {
+    async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, ClusterError> {
+        check_key(key)?;
+        let path = url::object(&key.kind, key.namespace.as_deref(), &key.name);
+        let question =
+            Question { verb: "get", key, method: Method::GET, path, accept: JSON, body: None };
+        match self.ask(question).await {
+            Ok(object) => Ok(Some(object)),
+            Err(refusal) if refusal.object_is_missing => Ok(None),
+            Err(refusal) => Err(refusal.error),
+        }
+    }
+
+    async fn list(
+        &self,
+        kind: &Kind,
+        namespace: Option<&str>,
+        labels: &Selector<'_>,
+    ) -> Result<Vec<Object>, ClusterError> {
+        self.list_as(JSON, kind, namespace, labels).await
+    }
+
+    async fn list_metadata(
+        &self,
+        kind: &Kind,
+        namespace: Option<&str>,
+        labels: &Selector<'_>,
+    ) -> Result<Vec<Object>, ClusterError> {
+        let mut objects = self.list_as(METADATA_JSON, kind, namespace, labels).await?;
+        for object in &mut objects {
+            object
+                .0
+                .retain(|field, _| matches!(field.as_str(), "apiVersion" | "kind" | "metadata"));
+        }
+        Ok(objects)
+    }
+
+    async fn create(&self, kind: &Kind, object: &Object) -> Result<Object, ClusterError> {
+        let key = object.key(kind);
+        check_key(&key)?;
+        let path = url::collection(kind, key.namespace.as_deref());
+        self.write("create", Method::POST, &key, path, object).await
+    }
+
+    async fn replace(&self, kind: &Kind, object: &Object) -> Result<Object, ClusterError> {
+        let key = object.key(kind);
+        check_key(&key)?;
+        let path = url::object(kind, key.namespace.as_deref(), &key.name);
+        self.write("update", Method::PUT, &key, path, object).await
+    }
+
+    async fn replace_status(&self, kind: &Kind, object: &Object) -> Result<Object, ClusterError> {
+        let key = object.key(kind);
+        check_key(&key)?;
+        let path = url::object(kind, key.namespace.as_deref(), &key.name) + "/status";
+        self.write("update", Method::PUT, &key, path, object).await
+    }
+
+    async fn set_label(
+        &self,
+        key: &ObjectKey,
+        uid: Option<&str>,
+        label: &str,
+        value: &str,
+    ) -> Result<(), ClusterError> {
+        check_key(key)?;
+        let mut patch = json!({"metadata": {"labels": {label: value}}});
+        if let Some(uid) = uid {
+            patch["metadata"]["uid"] = uid.into();
+        }
+        let path = url::object(&key.kind, key.namespace.as_deref(), &key.name);
+        let path = format!("{path}?fieldManager={FIELD_MANAGER}");
+        let body = Some((MERGE_PATCH, patch.to_string().into_bytes()));
+        let question =
+            Question { verb: "patch", key, method: Method::PATCH, path, accept: JSON, body };
+        match self.ask(question).await {
+            Ok(_) => Ok(()),
+            // Another object has taken the name: the server says so by refusing a change of the uid.
+            Err(Refusal { error: ClusterError::Invalid { key, detail }, .. })
+                if uid.is_some() && detail.contains("metadata.uid") =>
+            {
+                Err(ClusterError::Conflict { key, detail })
+            }
+            Err(refusal) => Err(refusal.error),
+        }
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<(), ClusterError> {
+        check_key(key)?;
+        let path = url::object(&key.kind, key.namespace.as_deref(), &key.name);
+        let path = format!("{path}?propagationPolicy=Background");
+        let question = Question {
+            verb: "delete",
+            key,
+            method: Method::DELETE,
+            path,
+            accept: JSON,
+            body: None,
+        };
+        match self.ask(question).await {
+            Err(refusal) if refusal.code != 404 => Err(refusal.error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Returns the objects of a page, each with the kind that the server leaves out of lists.
+fn items(page: &mut Object, kind: &Kind) -> Vec<Object> {
+    let Some(Value::Array(items)) = page.0.remove("items") else { return Vec::new() };
+    items
+        .into_iter()
+        .filter_map(Object::from_value)
+        .map(|mut object| {
+            if object.kind().is_empty() || object.kind() == "PartialObjectMetadata" {
+                object.0.insert("apiVersion".into(), kind.api_version().into());
+                object.0.insert("kind".into(), kind.kind.as_ref().into());
+            }
+            object
+        })
+        .collect()
+}
+
+fn is_final(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Service(cause) => cause.downcast_ref().is_some_and(ConnectionError::is_final),
+        kube::Error::Auth(_) => true,
+        _ => false,
+    }
+}
+
+/// Returns a number that differs from process to process and from call to call; no secret depends on it.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}

@@ -1,0 +1,112 @@
+//! When a request is sent again, and after which pause.
+
+use std::time::Duration;
+
+/// How long and how often an API server is asked before it counts as unreachable.
+///
+/// The default gives a restart of one of several API servers the time it takes (3 s of pauses), and ends before the
+/// kubelet's own patience does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// Most requests for one question.
+    pub tries_max: u32,
+    /// The pause after the first try; each further one is twice as long.
+    pub pause_first: Duration,
+    /// The longest pause, also when the server asks for a longer one.
+    pub pause_max: Duration,
+    /// The longest time for one request: to connect, send it and read the answer.
+    pub try_time_max: Duration,
+    /// The longest time for all tries and pauses together.
+    pub total_time_max: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            tries_max: 5,
+            pause_first: Duration::from_millis(200),
+            pause_max: Duration::from_secs(5),
+            try_time_max: Duration::from_secs(10),
+            total_time_max: Duration::from_secs(60),
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// Returns the pause before the next try, or `None` when it was the last one.
+    ///
+    /// `tries` were made in the time `spent`; `asked` is what the server wants; `random` spreads the pause over its
+    /// second half, so that many clients do not come back at once.
+    pub(super) fn pause(
+        &self,
+        tries: u32,
+        spent: Duration,
+        asked: Option<Duration>,
+        random: u64,
+    ) -> Option<Duration> {
+        if tries >= self.tries_max {
+            return None;
+        }
+        let doubled = self
+            .pause_first
+            .saturating_mul(1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX));
+        let longest = doubled.min(self.pause_max);
+        let half = longest / 2;
+        let spread = half.mul_f64((random % 1024) as f64 / 1023.0);
+        // Never earlier than the server asked for, within our own bounds.
+        let pause = (half + spread).max(asked.unwrap_or_default().min(self.pause_max));
+        (spent + pause < self.total_time_max).then_some(pause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: RetryPolicy = RetryPolicy {
+        tries_max: 4,
+        pause_first: Duration::from_millis(100),
+        pause_max: Duration::from_millis(300),
+        try_time_max: Duration::from_secs(1),
+        total_time_max: Duration::from_secs(2),
+    };
+
+    fn millis(tries: u32, spent: u64, asked: Option<u64>, random: u64) -> Option<u128> {
+        POLICY
+            .pause(tries, Duration::from_millis(spent), asked.map(Duration::from_millis), random)
+            .map(|pause| pause.as_millis())
+    }
+
+    #[test]
+    fn pauses_double_up_to_a_limit_and_end() {
+        let longest = |tries| millis(tries, 0, None, 1023);
+        assert_eq!(
+            [longest(1), longest(2), longest(3), longest(4)],
+            [Some(100), Some(200), Some(300), None]
+        );
+    }
+
+    #[test]
+    fn pauses_are_spread_over_their_second_half() {
+        assert_eq!(millis(1, 0, None, 0), Some(50));
+        assert_eq!(millis(1, 0, None, u64::MAX), Some(100));
+    }
+
+    #[test]
+    fn the_server_may_ask_for_a_longer_pause_but_not_for_any() {
+        assert_eq!(millis(1, 0, Some(250), 0), Some(250));
+        assert_eq!(millis(1, 0, Some(60_000), 0), Some(300));
+        assert_eq!(millis(1, 0, Some(0), 0), Some(50));
+    }
+
+    #[test]
+    fn no_try_begins_after_the_time_is_over() {
+        assert_eq!(millis(1, 1_990, None, 1023), None);
+    }
+
+    #[test]
+    fn many_tries_do_not_overflow() {
+        let policy = RetryPolicy { tries_max: u32::MAX, ..POLICY };
+        assert!(policy.pause(1_000_000, Duration::ZERO, None, 5).is_some());
+    }
+}

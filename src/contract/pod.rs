@@ -1,0 +1,72 @@
+//! Names inside a pipeline's pod (contract.md 3.1-3.3).
+
+/// Containers that Kratix adds around the user's own.
+pub mod container {
+    /// Puts the object in; the first one.
+    pub const READER: &str = "reader";
+    /// Takes the files out; after the user's containers, only in a configure workflow.
+    pub const WORK_WRITER: &str = "work-writer";
+    /// Takes the status out; the only one that is no init container.
+    pub const STATUS_WRITER: &str = "status-writer";
+    /// All of them.
+    pub const ALL: [&str; 3] = [READER, STATUS_WRITER, WORK_WRITER];
+}
+
+/// Commands of the adapter, as its first argument.
+pub mod command {
+    /// Runs the reader.
+    pub const READER: &str = "reader";
+    /// Runs the writer.
+    pub const WORK_CREATOR: &str = "work-creator";
+    /// Runs the status step.
+    pub const UPDATE_STATUS: &str = "update-status";
+}
+
+/// Flags of `work-creator`, in the order in which Kratix gives them (contract.md 3.3).
+pub mod flag {
+    /// Root of the writer's folders.
+    pub const INPUT_DIRECTORY: &str = "--input-directory";
+    /// Name of the Promise.
+    pub const PROMISE_NAME: &str = "--promise-name";
+    /// Name of the Pipeline.
+    pub const PIPELINE_NAME: &str = "--pipeline-name";
+    /// Namespace of the Work.
+    pub const NAMESPACE: &str = "--namespace";
+    /// `promise` or `resource`.
+    pub const WORKFLOW_TYPE: &str = "--workflow-type";
+    /// Name of the request; only in a resource workflow.
+    pub const RESOURCE_NAME: &str = "--resource-name";
+    /// Namespace of the request; only when the Promise sets `pipelineNamespace`.
+    pub const RESOURCE_NAMESPACE: &str = "--resource-namespace";
+}
+
+/// Volumes that Kratix adds before the user's own.
+pub mod volume {
+    /// The Promise's selectors; only in a configure workflow.
+    pub const PROMISE_SCHEDULING: &str = "promise-scheduling";
+    /// What the reader writes.
+    pub const SHARED_INPUT: &str = "shared-input";
+    /// What users' containers write.
+    pub const SHARED_OUTPUT: &str = "shared-output";
+    /// Status, selectors and workflow control.
+    pub const SHARED_METADATA: &str = "shared-metadata";
+}
+
+/// Where the writer and the status step find the shared volumes.
+pub mod mount {
+    /// [`super::volume::SHARED_OUTPUT`]: Kratix names it `input` here.
+    pub const WRITER_INPUT: &str = "/work-creator-files/input";
+    /// [`super::volume::SHARED_METADATA`].
+    pub const WRITER_METADATA: &str = "/work-creator-files/metadata";
+    /// [`super::volume::PROMISE_SCHEDULING`].
+    pub const WRITER_SYSTEM: &str = "/work-creator-files/kratix-system";
+}
+
+/// Key of the scheduling ConfigMap that holds the Promise's selectors (contract.md 4.5).
+pub const SCHEDULING_KEY: &str = "destinationSelectors";
+/// Start of the scheduling ConfigMap's name; the name of the Promise follows.
+pub const SCHEDULING_PREFIX: &str = "destination-selectors-";
+/// `source` of a selector that stands in the Promise itself.
+pub const SOURCE_PROMISE: &str = "promise";
+/// Start of every Job's name.
+pub const JOB_PREFIX: &str = "kratix-";

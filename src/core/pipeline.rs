@@ -1,1 +1,0 @@
-//! A Pipeline and its object become a Job (contract.md 1, 3, 4).

@@ -1,0 +1,169 @@
+//! What is wrong with a Promise that can be read: Kratix's webhook refuses it, or it would not run (contract.md 15.3).
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+
+use super::{Pipeline, Promise, WorkflowAction, WorkflowType};
+use crate::contract::pod;
+use crate::core::pipeline;
+
+/// Longest id of a pipeline that Kratix's webhook accepts, in characters.
+pub const PIPELINE_ID_CHARS_MAX: usize = 60;
+/// Shortest interval that Kratix's webhook accepts.
+const INTERVAL_MIN: SignedDuration = SignedDuration::from_mins(1);
+/// Longest name part of a label key, and longest label value, in bytes.
+const LABEL_BYTES_MAX: usize = 63;
+/// Longest prefix of a label key, in bytes.
+const LABEL_PREFIX_BYTES_MAX: usize = 253;
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Whether the Promise must not run; otherwise it runs, but not as its author may think.
+    pub fatal: bool,
+    /// Where.
+    pub path: String,
+    /// What.
+    pub message: String,
+}
+
+/// Returns the id of a pipeline: name of its service account and of its rights (contract.md 4.5).
+pub fn pipeline_id(
+    promise: &str,
+    workflow: WorkflowType,
+    action: WorkflowAction,
+    pipeline: &str,
+) -> String {
+    format!("{promise}-{workflow}-{action}-{pipeline}")
+}
+
+/// Returns everything that is wrong with a Promise, in the order of the document.
+pub fn check(promise: &Promise) -> Vec<Finding> {
+    let mut findings = Findings::default();
+    for path in &promise.unknown_fields {
+        findings.warn(path, "no Promise has this field; an API server drops it".into());
+    }
+    if promise.reconciliation_interval.is_some_and(|interval| interval < INTERVAL_MIN) {
+        let path = "spec.workflows.config.reconciliationInterval";
+        findings.fail(path, "shorter than one minute".into());
+    }
+    for workflow in WorkflowType::ALL {
+        for action in WorkflowAction::ALL {
+            check_workflow(promise, workflow, action, &mut findings);
+        }
+    }
+    findings.0
+}
+
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn fail(&mut self, path: &str, message: String) {
+        self.0.push(Finding { fatal: true, path: path.to_owned(), message });
+    }
+
+    fn warn(&mut self, path: &str, message: String) {
+        self.0.push(Finding { fatal: false, path: path.to_owned(), message });
+    }
+}
+
+fn check_workflow(
+    promise: &Promise,
+    workflow: WorkflowType,
+    action: WorkflowAction,
+    findings: &mut Findings,
+) {
+    let pipelines = promise.pipelines(workflow, action);
+    let path = format!("spec.workflows.{workflow}.{action}");
+    if workflow == WorkflowType::Resource && promise.api.is_none() && !pipelines.is_empty() {
+        findings.fail(&path, "there is no `spec.api` whose requests could start it".into());
+    }
+    if action == WorkflowAction::Delete && pipelines.len() > 1 {
+        findings.warn(&path, "only the first pipeline of a delete workflow runs".into());
+    }
+    let mut names = BTreeSet::new();
+    for (index, pipeline) in pipelines.iter().enumerate() {
+        let path = format!("{path}[{index}]");
+        if !names.insert(&pipeline.name) {
+            let message = format!("another pipeline of this workflow is named `{}`", pipeline.name);
+            findings.fail(&format!("{path}.metadata.name"), message);
+        }
+        let id = pipeline_id(&promise.name, workflow, action, &pipeline.name);
+        let length = id.chars().count();
+        if length > PIPELINE_ID_CHARS_MAX {
+            let message =
+                format!("its id `{id}` has {length} characters, {PIPELINE_ID_CHARS_MAX} may be");
+            findings.fail(&format!("{path}.metadata.name"), message);
+        }
+        check_labels(pipeline, &path, findings);
+        check_containers(pipeline, &path, findings);
+    }
+}
+
+fn check_labels(pipeline: &Pipeline, path: &str, findings: &mut Findings) {
+    if !is_label_value(&pipeline.name) {
+        let message = format!("`{}` is no label value, and becomes one", pipeline.name);
+        findings.fail(&format!("{path}.metadata.name"), message);
+    }
+    for (key, value) in &pipeline.labels {
+        let path = format!("{path}.metadata.labels.{key}");
+        if !is_label_key(key) {
+            findings.fail(&path, "this is no label key".into());
+        }
+        if !is_label_value(value) {
+            findings.fail(&path, format!("`{value}` is no label value"));
+        }
+    }
+    for key in pipeline::overridden_labels(pipeline) {
+        let path = format!("{path}.metadata.labels.{key}");
+        findings.warn(&path, "this label is Kratix's own: the value is not used".into());
+    }
+}
+
+fn check_containers(pipeline: &Pipeline, path: &str, findings: &mut Findings) {
+    let mut names = BTreeSet::from(pod::container::ALL);
+    for (index, container) in pipeline.spec.containers.iter().enumerate() {
+        if !names.insert(container.name.as_str()) {
+            let path = format!("{path}.spec.containers[{index}].name");
+            let message = format!("the pod has another container named `{}`", container.name);
+            findings.fail(&path, message);
+        }
+    }
+    let policy = pipeline.spec.restart_policy.as_str();
+    if !matches!(policy, "" | "Never" | "OnFailure") {
+        let path = format!("{path}.spec.restartPolicy");
+        findings.fail(&path, format!("`{policy}` is not `Never` or `OnFailure`"));
+    }
+}
+
+/// Whether `text` may be the value of a label: empty, or letters, digits, `-`, `_`, `.` between letters or digits.
+pub fn is_label_value(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let edge = |byte: Option<u8>| byte.is_none_or(|byte| byte.is_ascii_alphanumeric());
+    text.len() <= LABEL_BYTES_MAX
+        && text.bytes().all(inner)
+        && edge(text.bytes().next())
+        && edge(text.bytes().next_back())
+}
+
+/// Whether `text` may be the key of a label: a name, after a DNS name and `/` if need be.
+pub fn is_label_key(text: &str) -> bool {
+    let (prefix, name) = match text.split_once('/') {
+        Some((prefix, name)) => (Some(prefix), name),
+        None => (None, text),
+    };
+    let lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_dns_part = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|byte| lower(byte) || byte == b'-')
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+    };
+    !name.is_empty()
+        && is_label_value(name)
+        && prefix.is_none_or(|prefix| {
+            prefix.len() <= LABEL_PREFIX_BYTES_MAX && prefix.split('.').all(is_dns_part)
+        })
+}

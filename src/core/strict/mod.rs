@@ -1,0 +1,112 @@
+//! Decodes JSON into typed Kubernetes shapes as strictly as Kratix decodes a Pipeline (contract.md 5.7).
+//!
+//! A field nobody knows is an error with its path and the nearest known name; names match whatever their case.
+//! `null` counts as absent, as in Go. Values never appear in a message: they may be secrets.
+
+mod access;
+mod decoder;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use decoder::{Decoder, Trail};
+
+/// One thing that is wrong with a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where, as in `spec.containers[0].imagee`; empty for the document itself.
+    pub path: String,
+    /// What.
+    pub fault: Fault,
+}
+
+/// What can be wrong at one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// No such field.
+    Unknown {
+        /// The known name that looks most like it.
+        nearest: Option<&'static str>,
+    },
+    /// Two spellings of one field in one map.
+    Twice {
+        /// The name both stand for.
+        name: &'static str,
+    },
+    /// A value of the wrong type or out of range; the text says what was expected and found.
+    Value(String),
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = if self.path.is_empty() { "the document" } else { &self.path };
+        match &self.fault {
+            Fault::Unknown { .. } => write!(f, "unknown field `{place}`"),
+            Fault::Twice { name } => write!(f, "`{place}` repeats the field `{name}`"),
+            Fault::Value(what) => write!(f, "`{place}`: {what}"),
+        }
+    }
+}
+
+/// Everything that is wrong with a document: all unknown fields, and the first value that does not fit.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", join(problems))]
+pub struct StrictError {
+    /// At least one.
+    pub problems: Vec<Problem>,
+}
+
+impl StrictError {
+    /// Returns what to do next.
+    pub fn hint(&self) -> Option<String> {
+        self.problems.iter().find_map(|problem| match problem.fault {
+            Fault::Unknown { nearest: Some(nearest) } => {
+                Some(format!("write `{nearest}`, or remove `{}`", problem.path))
+            }
+            _ => None,
+        })
+    }
+}
+
+fn join(problems: &[Problem]) -> String {
+    problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Decodes a value; unknown fields are errors.
+pub fn decode<T: DeserializeOwned>(value: &Value) -> Result<T, StrictError> {
+    let trail = Trail::default();
+    let decoded = T::deserialize(Decoder::new(value, &trail));
+    let mut problems = trail.problems.take();
+    match decoded {
+        Ok(decoded) if problems.is_empty() => return Ok(decoded),
+        Ok(_) => {}
+        Err(error) => problems.push(Problem { path: trail.path(), fault: Fault::Value(error.0) }),
+    }
+    Err(StrictError { problems })
+}
+
+/// Decodes a value as [`decode`] does, but passes over fields that nobody knows.
+pub fn decode_known<T: DeserializeOwned>(value: &Value) -> Result<T, StrictError> {
+    let trail = Trail::default();
+    T::deserialize(Decoder::new(value, &trail)).map_err(|error| StrictError {
+        problems: vec![Problem { path: trail.path(), fault: Fault::Value(error.0) }],
+    })
+}
+
+/// Returns the name among `known` that looks most like `name`, when one is near enough to be meant.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = name.to_lowercase();
+    known
+        .into_iter()
+        .map(|candidate| {
+            (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate)
+        })
+        .filter(|(distance, candidate)| *distance <= (candidate.len() / 3).max(1))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}

@@ -1,1 +1,0 @@
-//! Decides what a workflow does next.

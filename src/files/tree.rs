@@ -1,1 +1,0 @@
-//! Walks an output folder without leaving it.

@@ -1,0 +1,92 @@
+//! Opens files below a folder by paths that go through no link.
+//!
+//! Between the walk and the reading a process of the pod may put a link where a folder was; the kernel refuses to pass
+//! it, because every component is opened on its own.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+#[cfg(not(target_os = "linux"))]
+pub(super) use elsewhere::Root;
+#[cfg(target_os = "linux")]
+pub(super) use linux::Root;
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::os::fd::OwnedFd;
+    use std::path::PathBuf;
+
+    use nix::fcntl::{OFlag, open, openat};
+    use nix::sys::stat::Mode;
+
+    use super::{File, Path, io};
+
+    /// The folder, and the folder below it that was used last.
+    #[derive(Debug)]
+    pub(in super::super) struct Root {
+        root: OwnedFd,
+        last: Option<(PathBuf, OwnedFd)>,
+    }
+
+    impl Root {
+        pub(in super::super) fn open(path: &Path) -> io::Result<Self> {
+            let root = open(path, folder_flags(), Mode::empty())?;
+            Ok(Self { root, last: None })
+        }
+
+        /// Opens the file for reading. A pipe does not block, and a terminal does not become ours.
+        pub(in super::super) fn open_file(&mut self, relative: &Path) -> io::Result<File> {
+            let name = relative.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+            let parent = relative.parent().unwrap_or(Path::new(""));
+            let flags = OFlag::O_RDONLY
+                | OFlag::O_NOFOLLOW
+                | OFlag::O_NONBLOCK
+                | OFlag::O_NOCTTY
+                | OFlag::O_CLOEXEC;
+            let file = match self.folder(parent)? {
+                Some(folder) => openat(folder, name, flags, Mode::empty())?,
+                None => openat(&self.root, name, flags, Mode::empty())?,
+            };
+            Ok(file.into())
+        }
+
+        /// Returns a folder below the root, `None` for the root itself.
+        fn folder(&mut self, relative: &Path) -> io::Result<Option<&OwnedFd>> {
+            if self.last.as_ref().is_none_or(|(path, _)| path != relative) {
+                let mut folder = None;
+                for name in relative {
+                    let at = folder.as_ref().unwrap_or(&self.root);
+                    folder = Some(openat(at, name, folder_flags(), Mode::empty())?);
+                }
+                self.last = folder.map(|folder| (relative.to_owned(), folder));
+            }
+            Ok(self.last.as_ref().map(|(_, folder)| folder))
+        }
+    }
+
+    fn folder_flags() -> OFlag {
+        OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC
+    }
+}
+
+/// Without the kernel's help: a laptop, where nobody but the user could put a link in the way.
+#[cfg(not(target_os = "linux"))]
+mod elsewhere {
+    use std::path::PathBuf;
+
+    use super::{File, Path, io};
+
+    #[derive(Debug)]
+    pub(in super::super) struct Root(PathBuf);
+
+    impl Root {
+        pub(in super::super) fn open(path: &Path) -> io::Result<Self> {
+            Ok(Self(path.to_owned()))
+        }
+
+        pub(in super::super) fn open_file(&mut self, relative: &Path) -> io::Result<File> {
+            File::open(self.0.join(relative))
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! What a container of the platform is asked to do, from its arguments and variables alone.
+//!
+//! The command line reads the same through clap (`cli::args`), which knows flags for everything. This is for the
+//! local run, which has the container of a Job in its hand and no process to pass it to.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::reader::Reader;
+use super::status::{FILE_BYTES_MAX, Status};
+use super::writer::Writer;
+use crate::contract::{Kind, ObjectKey, env, layout};
+use crate::exit::{Exit, Fault};
+
+/// One of the three steps, and the folder of the pod it works on.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// Writes the object to this folder of the pod.
+    Reader(Reader, PathBuf),
+    /// Reads the output below this folder of the pod.
+    Writer(Box<Writer>, PathBuf),
+    /// Reads the report from where it always is.
+    Status(Status),
+}
+
+/// Why there is no step in it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// No subcommand, or one that no version of Kratix uses.
+    #[error("unknown command `{word}` for a container of the platform")]
+    Command {
+        /// The first argument.
+        word: String,
+    },
+    /// A flag that the writer does not have.
+    #[error("unknown argument `{word}` for the writer")]
+    Argument {
+        /// The argument.
+        word: String,
+    },
+    /// A flag without which the writer cannot work.
+    #[error("the writer needs the flag `{flag}`")]
+    Missing {
+        /// The flag.
+        flag: &'static str,
+    },
+}
+
+impl Fault for SettingsError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+}
+
+/// Reads the arguments and variables of a container (contract.md 1 and 2).
+pub fn parse(
+    arguments: &[String],
+    variables: &BTreeMap<String, String>,
+) -> Result<Step, SettingsError> {
+    let variables = Variables(variables);
+    let (word, rest) = arguments.split_first().map_or(("", arguments), |(word, rest)| (word, rest));
+    match word {
+        "reader" => Ok(Step::Reader(reader(variables), variables.input_dir())),
+        "work-creator" | "writer" => {
+            let flags = flags(rest)?;
+            let root = required(&flags, "--input-directory")?;
+            Ok(Step::Writer(Box::new(writer(&flags, variables)?), root.into()))
+        }
+        "update-status" | "status" => Ok(Step::Status(status(variables))),
+        word => Err(SettingsError::Command { word: word.to_owned() }),
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Variables<'a>(&'a BTreeMap<String, String>);
+
+impl Variables<'_> {
+    fn text(self, name: &str) -> &str {
+        self.0.get(name).map(String::as_str).unwrap_or_default()
+    }
+
+    fn is_true(self, name: &str) -> bool {
+        self.text(name) == "true"
+    }
+
+    fn input_dir(self) -> PathBuf {
+        let dir = Some(self.text(env::INPUT_DIR)).filter(|dir| !dir.is_empty());
+        dir.unwrap_or(layout::INPUT_DIR).into()
+    }
+
+    /// The object that triggered the pipeline; an empty namespace means `default` (contract.md 1.4).
+    fn object(self) -> ObjectKey {
+        let kind = Kind {
+            group: self.text(env::OBJECT_GROUP).to_owned().into(),
+            version: self.text(env::OBJECT_VERSION).to_owned().into(),
+            kind: self.text(env::OBJECT_KIND).to_owned().into(),
+            plural: self.text(env::CRD_PLURAL).to_owned().into(),
+            namespaced: !self.is_true(env::CLUSTER_SCOPED),
+        };
+        let namespace = Some(self.text(env::OBJECT_NAMESPACE)).filter(|text| !text.is_empty());
+        kind.object(Some(namespace.unwrap_or("default")), self.text(env::OBJECT_NAME))
+    }
+}
+
+fn reader(variables: Variables<'_>) -> Reader {
+    Reader {
+        key: variables.object(),
+        dry_run: variables.is_true(env::DRY_RUN),
+        keep_managed_fields: false,
+    }
+}
+
+fn status(variables: Variables<'_>) -> Status {
+    Status {
+        key: variables.object(),
+        workflow_type: variables.text(env::WORKFLOW_TYPE).to_owned(),
+        action: variables.text(env::WORKFLOW_ACTION).to_owned(),
+        pipeline: variables.text(env::PIPELINE_NAME).to_owned(),
+        is_last: variables.is_true(env::IS_LAST_PIPELINE),
+        dry_run: variables.is_true(env::DRY_RUN),
+        file_bytes_max: FILE_BYTES_MAX,
+    }
+}
+
+fn writer(
+    flags: &BTreeMap<&str, &str>,
+    variables: Variables<'_>,
+) -> Result<Writer, SettingsError> {
+    let text = |flag| flags.get(flag).map(|text| (*text).to_owned());
+    let promise = required(flags, "--promise-name")?;
+    let pipeline = required(flags, "--pipeline-name")?;
+    Ok(Writer {
+        namespace: text("--namespace").unwrap_or_default(),
+        resource_name: text("--resource-name"),
+        resource_namespace: text("--resource-namespace"),
+        workflow_type: text("--workflow-type").unwrap_or_else(|| "resource".into()),
+        dry_run: variables.is_true(env::DRY_RUN),
+        trace_parent: variables.text(env::TRACE_PARENT).to_owned(),
+        trace_state: variables.text(env::TRACE_STATE).to_owned(),
+        ..Writer::new(promise, pipeline)
+    })
+}
+
+const WRITER_FLAGS: [&str; 7] = [
+    "--input-directory",
+    "--promise-name",
+    "--pipeline-name",
+    "--namespace",
+    "--resource-name",
+    "--resource-namespace",
+    "--workflow-type",
+];
+
+/// Reads `--flag value` and `--flag=value`; the last of a flag counts.
+fn flags(arguments: &[String]) -> Result<BTreeMap<&str, &str>, SettingsError> {
+    let mut flags = BTreeMap::new();
+    let mut words = arguments.iter().map(String::as_str);
+    while let Some(word) = words.next() {
+        let (flag, value) = match word.split_once('=') {
+            Some((flag, value)) => (flag, Some(value)),
+            None => (word, words.next()),
+        };
+        let unknown = || SettingsError::Argument { word: word.to_owned() };
+        let flag = WRITER_FLAGS.into_iter().find(|known| *known == flag).ok_or_else(unknown)?;
+        flags.insert(flag, value.ok_or(SettingsError::Missing { flag })?);
+    }
+    Ok(flags)
+}
+
+fn required<'a>(
+    flags: &BTreeMap<&str, &'a str>,
+    flag: &'static str,
+) -> Result<&'a str, SettingsError> {
+    let given = flags.get(flag).copied().filter(|text| !text.is_empty());
+    given.ok_or(SettingsError::Missing { flag })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Step, SettingsError> {
+        let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
+        let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        parse(&arguments, &variables.collect())
+    }
+
+    const OBJECT: [(&str, &str); 4] = [
+        (env::OBJECT_GROUP, "example.org"),
+        (env::OBJECT_VERSION, "v1"),
+        (env::CRD_PLURAL, "databases"),
+        (env::OBJECT_NAME, "orders"),
+    ];
+
+    #[test]
+    fn the_reader_takes_its_object_from_variables() {
+        let check = |more: &[(&str, &str)], expect: &str| {
+            let step = parsed(&["reader"], &[OBJECT.as_slice(), more].concat()).unwrap();
+            let Step::Reader(reader, dir) = step else { panic!("{step:?}") };
+            assert_eq!(reader.key.to_string(), expect);
+            assert_eq!(dir, PathBuf::from(layout::INPUT_DIR));
+        };
+        check(&[], "databases.example.org default/orders");
+        check(&[(env::OBJECT_NAMESPACE, "team-a")], "databases.example.org team-a/orders");
+        check(&[(env::CLUSTER_SCOPED, "true")], "databases.example.org orders");
+        check(&[(env::CLUSTER_SCOPED, "True")], "databases.example.org default/orders");
+    }
+
+    #[test]
+    fn the_writer_takes_flags_in_both_forms() {
+        let arguments = [
+            "work-creator",
+            "--input-directory",
+            "/w",
+            "--promise-name=p",
+            "--pipeline-name",
+            "n",
+            "--resource-name",
+            "r",
+        ];
+        let step = parsed(&arguments, &[(env::DRY_RUN, "true")]).unwrap();
+        let Step::Writer(writer, root) = step else { panic!("{step:?}") };
+        assert_eq!((writer.promise.as_str(), writer.pipeline.as_str()), ("p", "n"));
+        assert_eq!(writer.resource_name.as_deref(), Some("r"));
+        assert_eq!(writer.workflow_type, "resource");
+        assert!(writer.dry_run);
+        assert_eq!(root, PathBuf::from("/w"));
+    }
+
+    #[test]
+    fn the_status_step_takes_all_from_variables() {
+        let more = [(env::PIPELINE_NAME, "n"), (env::IS_LAST_PIPELINE, "true")];
+        let step = parsed(&["update-status"], &[OBJECT.as_slice(), &more].concat()).unwrap();
+        let Step::Status(status) = step else { panic!("{step:?}") };
+        assert_eq!((status.pipeline.as_str(), status.is_last), ("n", true));
+    }
+
+    #[test]
+    fn what_is_no_step_is_refused() {
+        let check = |arguments: &[&str], expect: &str| {
+            assert_eq!(parsed(arguments, &[]).unwrap_err().to_string(), expect);
+        };
+        check(&[], "unknown command `` for a container of the platform");
+        check(&["frobnicate"], "unknown command `frobnicate` for a container of the platform");
+        check(&["work-creator", "--what", "x"], "unknown argument `--what` for the writer");
+        check(&["work-creator"], "the writer needs the flag `--input-directory`");
+        check(&["work-creator", "--namespace"], "the writer needs the flag `--namespace`");
+    }
+}

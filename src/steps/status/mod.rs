@@ -1,0 +1,249 @@
+//! Takes the report out: status.yaml to the status of the object (contract.md 2.3).
+//!
+//! The status is written before the label. Stopped between the two, the step leaves an entry that says
+//! `Suspended` and no label, which the controller does not look at while the Job runs; the next try of the
+//! container sets the label. A label without an entry would be a workflow that nothing wakes.
+
+mod error;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+use tracing::{debug, info, warn};
+
+use super::Context;
+use super::backoff::{Backoff, DEADLINE};
+use crate::cluster::{Cluster, ClusterError};
+use crate::contract::{Node, Object, ObjectKey, labels};
+use crate::core::control::{self, Control};
+use crate::core::status::{self, Decision, Ending, Notice, Refusal, Run};
+use crate::files::{read, yaml};
+
+pub use error::StatusError;
+
+/// Largest status or workflow control file that is read by default, in bytes. The API server takes objects of
+/// about 1.5 MiB, with everything else that stands in them.
+pub const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// What the status step is asked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// The object that triggered the pipeline.
+    pub key: ObjectKey,
+    /// `promise` or `resource`.
+    pub workflow_type: String,
+    /// `configure` or `delete`.
+    pub action: String,
+    /// Name of the pipeline.
+    pub pipeline: String,
+    /// Whether it is the last one of its workflow.
+    pub is_last: bool,
+    /// Whether this is a dry run.
+    pub dry_run: bool,
+    /// Largest file that is read, in bytes; [`FILE_BYTES_MAX`] unless told otherwise.
+    pub file_bytes_max: u64,
+}
+
+/// What the status step did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// What happens with the workflow.
+    pub ending: Ending,
+    /// Whether the status was written; false when it stood like that already.
+    pub is_written: bool,
+    /// Whether the label that stops the workflow was set.
+    pub is_labelled: bool,
+    /// What was done in another way than asked.
+    pub notices: Vec<Notice>,
+}
+
+/// Merges the pipeline's report into the object's status, and completes or suspends its workflow.
+///
+/// Two requests, three for a suspension, one when nothing changed; after a conflict the object is read and
+/// merged again until it holds or [`DEADLINE`] is over. Fails before anything is written when a file is wrong.
+pub async fn run(
+    context: &Context,
+    cluster: &impl Cluster,
+    args: &Status,
+) -> Result<Outcome, StatusError> {
+    info!(object = %args.key, pipeline = args.pipeline, last = args.is_last, "updating status");
+    let report_path = context.layout.status_path();
+    let update = Update {
+        cluster,
+        args,
+        report: read_report(&report_path, args.file_bytes_max)?,
+        report_path,
+        control: read_control(&context.layout.workflow_control_path(), args.file_bytes_max)?,
+        now: context.clock.now(),
+    };
+    let mut backoff = Backoff::new(DEADLINE);
+    let mut origin = None;
+    loop {
+        match update.attempt(&mut origin).await {
+            Err(StatusError::Cluster { source }) if may_pass(&source) => {
+                debug!(error = %source, "trying again");
+                if !backoff.pause().await {
+                    let key = Box::new(args.key.clone());
+                    return Err(StatusError::GaveUp { key, waited: backoff.waited(), source });
+                }
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Which object the run is about, as it was when first seen.
+struct Origin {
+    uid: Option<String>,
+    /// A change of the spec after this is news to the controller, whatever the pipeline did.
+    generation: i64,
+}
+
+/// One run of the step.
+struct Update<'a, C> {
+    cluster: &'a C,
+    args: &'a Status,
+    /// Where the report comes from, for messages.
+    report_path: PathBuf,
+    report: Map<String, Value>,
+    control: Control,
+    /// The same in all tries, so that one finds what another has written.
+    now: jiff::Timestamp,
+}
+
+impl<C: Cluster> Update<'_, C> {
+    /// Reads, decides and writes once.
+    async fn attempt(&self, origin: &mut Option<Origin>) -> Result<Outcome, StatusError> {
+        let object = self.get(origin.is_none()).await?;
+        let is_first = origin.is_none();
+        let origin = origin.get_or_insert_with(|| Origin {
+            uid: object.uid().map(str::to_owned),
+            generation: object.generation().unwrap_or_default(),
+        });
+        if object.uid() != origin.uid.as_deref() {
+            return Err(StatusError::Replaced { key: self.key() });
+        }
+        let run = self.describe(origin.generation);
+        let decision = status::decide(&object, &self.report, &self.control, &run)
+            .map_err(|source| self.refused(source))?;
+        if is_first {
+            decision.notices.iter().for_each(|notice| warn!("{notice}"));
+        }
+        self.write(object, &decision, &run).await?;
+        if decision.label {
+            self.label(origin).await?;
+        }
+        info!(written = decision.status.is_some(), "updated status");
+        Ok(Outcome {
+            ending: decision.ending,
+            is_written: decision.status.is_some(),
+            is_labelled: decision.label,
+            notices: decision.notices,
+        })
+    }
+
+    async fn get(&self, is_first: bool) -> Result<Object, StatusError> {
+        let key = self.key();
+        let object = self.cluster.get(&self.args.key).await?;
+        object.ok_or(if is_first {
+            StatusError::Missing { key }
+        } else {
+            StatusError::Gone { key }
+        })
+    }
+
+    /// Writes the status, when there is anything to write, and looks at what the server made of it.
+    async fn write(
+        &self,
+        mut object: Object,
+        decision: &Decision,
+        run: &Run<'_>,
+    ) -> Result<(), StatusError> {
+        let Some(status) = &decision.status else { return Ok(()) };
+        object.0.insert("status".into(), Value::Object(status.clone()));
+        let answer = match self.cluster.replace_status(&self.args.key.kind, &object).await {
+            Err(ClusterError::Missing { .. }) => return Err(self.explain_missing(&object).await),
+            answer => answer?,
+        };
+        let is_kept = status::workflows_were_kept(status, &answer);
+        if matches!(decision.ending, Ending::Suspended { .. }) {
+            if !status::suspension_was_kept(&answer, run) {
+                return Err(StatusError::Dropped { key: self.key() });
+            }
+            info!("suspended the pipeline");
+        }
+        if !is_kept {
+            warn!("the cluster has dropped a part of `status.kratix.workflows`: its schema is old");
+        }
+        Ok(())
+    }
+
+    /// Tells an object without a status subresource, which also answers "not found", from one that is gone.
+    async fn explain_missing(&self, object: &Object) -> StatusError {
+        let key = self.key();
+        match self.cluster.get(&self.args.key).await {
+            Ok(Some(found)) if found.uid() == object.uid() => {
+                StatusError::NoStatusSubresource { key }
+            }
+            Ok(_) => StatusError::Gone { key },
+            Err(source) => StatusError::Cluster { source },
+        }
+    }
+
+    async fn label(&self, origin: &Origin) -> Result<(), StatusError> {
+        let (key, uid) = (&self.args.key, origin.uid.as_deref());
+        match self.cluster.set_label(key, uid, labels::WORKFLOW_SUSPENDED, labels::TRUE).await {
+            Err(ClusterError::Missing { .. }) => Err(StatusError::Gone { key: self.key() }),
+            result => result.map_err(StatusError::from),
+        }?;
+        info!(label = labels::WORKFLOW_SUSPENDED, "labelled the object");
+        Ok(())
+    }
+
+    fn describe(&self, generation: i64) -> Run<'_> {
+        Run {
+            workflow_type: &self.args.workflow_type,
+            action: &self.args.action,
+            pipeline: &self.args.pipeline,
+            is_last: self.args.is_last,
+            dry_run: self.args.dry_run,
+            generation,
+            now: self.now,
+        }
+    }
+
+    fn refused(&self, source: Refusal) -> StatusError {
+        match source {
+            Refusal::NoEntry { .. } => StatusError::NotPrepared { key: self.key(), source },
+            _ => StatusError::Report { path: self.report_path.clone(), source },
+        }
+    }
+
+    fn key(&self) -> Box<ObjectKey> {
+        Box::new(self.args.key.clone())
+    }
+}
+
+fn read_report(path: &Path, bytes_max: u64) -> Result<Map<String, Value>, StatusError> {
+    status::parse_report(&read_yaml(path, bytes_max)?)
+        .map_err(|source| StatusError::Report { path: path.to_owned(), source })
+}
+
+fn read_control(path: &Path, bytes_max: u64) -> Result<Control, StatusError> {
+    control::parse(&read_yaml(path, bytes_max)?)
+        .map_err(|source| StatusError::Control { path: path.to_owned(), source })
+}
+
+/// Reads a file; one that is not there is an empty document.
+fn read_yaml(path: &Path, bytes_max: u64) -> Result<Node, StatusError> {
+    match read::limited(path, bytes_max)? {
+        None => Ok(Node::Null),
+        Some(bytes) => yaml::parse(&bytes)
+            .map_err(|source| StatusError::Yaml { path: path.to_owned(), source }),
+    }
+}
+
+/// Whether the same may work in a moment.
+fn may_pass(error: &ClusterError) -> bool {
+    matches!(error, ClusterError::Conflict { .. } | ClusterError::Unreachable { .. })
+}

@@ -1,0 +1,151 @@
+//! Why the writer failed, and what to do about it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::cluster::ClusterError;
+use crate::contract::ObjectKey;
+use crate::core::control::ControlError;
+use crate::core::selectors::SelectorsError;
+use crate::core::work::{Share, WorkError};
+use crate::core::workloads::WorkloadsError;
+use crate::exit::{Exit, Fault};
+use crate::files::FileError;
+use crate::files::tree::{TreeError, shown};
+use crate::files::yaml::YamlError;
+
+/// Why no Work was written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriterError {
+    /// A metadata file could not be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A metadata file is no YAML.
+    #[error("failed to parse `{}` as YAML", path.display())]
+    Yaml {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: YamlError,
+    },
+    /// A file of selectors cannot be used.
+    #[error("failed to parse `{}` as destination selectors", path.display())]
+    Selectors {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: SelectorsError,
+    },
+    /// The workflow control cannot be used.
+    #[error("failed to parse `{}` as workflow control", path.display())]
+    Control {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: ControlError,
+    },
+    /// The output folder cannot be published.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// The selectors do not fit the output folder.
+    #[error("failed to group the output")]
+    Workloads(#[source] WorkloadsError),
+    /// The compressor refused a file: a fault of this program.
+    #[error("failed to compress a file")]
+    Compress(#[source] flate2::CompressError),
+    /// There can be no Work of that name.
+    #[error(transparent)]
+    Work(#[from] WorkError),
+    /// The Work is larger than the limit.
+    #[error(
+        "the work `{identifier}` has {bytes} bytes, more than the {max} that the cluster takes"
+    )]
+    WorkTooLarge {
+        /// What its name begins with.
+        identifier: String,
+        /// Its size as JSON.
+        bytes: u64,
+        /// The limit.
+        max: u64,
+        /// The five biggest files.
+        biggest: Vec<Share>,
+    },
+    /// The cluster found the Work too large.
+    #[error("the work has {bytes} bytes, more than the cluster takes")]
+    RefusedAsTooLarge {
+        /// Its size as JSON.
+        bytes: u64,
+        /// The five biggest files.
+        biggest: Vec<Share>,
+        /// What the cluster said.
+        source: ClusterError,
+    },
+    /// Somebody else wrote the Work again and again.
+    #[error("failed to write a {key}: somebody else was faster, {tries} times in {waited:?}")]
+    Contended {
+        /// The Work.
+        key: Box<ObjectKey>,
+        /// How often.
+        tries: u32,
+        /// For how long.
+        waited: Duration,
+        /// The last refusal.
+        source: ClusterError,
+    },
+    /// The cluster refused.
+    #[error("failed to write the work")]
+    Cluster(#[source] ClusterError),
+}
+
+impl Fault for WriterError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::File(error) => error.exit(),
+            Self::Tree(error) => error.exit(),
+            Self::Yaml { .. }
+            | Self::Selectors { .. }
+            | Self::Control { .. }
+            | Self::Workloads(_) => Exit::Input,
+            Self::Compress(_) => Exit::Bug,
+            Self::Work(_) => Exit::Usage,
+            Self::WorkTooLarge { .. } | Self::RefusedAsTooLarge { .. } | Self::Contended { .. } => {
+                Exit::Refused
+            }
+            Self::Cluster(error) => error.exit(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::File(error) => error.hint(),
+            Self::Tree(error) => error.hint(),
+            Self::Selectors { source, .. } => Some(source.hint().to_owned()),
+            Self::Workloads(source) => Some(source.hint()),
+            Self::Work(error) => Some(error.hint().to_owned()),
+            Self::WorkTooLarge { biggest, .. } => {
+                let advice = "write less to the output folder, or raise `--max-work-bytes` if the cluster takes more";
+                Some(with_biggest(advice, biggest))
+            }
+            Self::RefusedAsTooLarge { biggest, .. } => {
+                Some(with_biggest("write less to the output folder", biggest))
+            }
+            Self::Contended { .. } => Some(
+                "look for another run of the same pipeline, or for what else changes the work"
+                    .into(),
+            ),
+            Self::Cluster(error) => error.hint(),
+            Self::Control { source, .. } => source.hint(),
+            Self::Yaml { .. } | Self::Compress(_) => None,
+        }
+    }
+}
+
+fn with_biggest(advice: &str, biggest: &[Share]) -> String {
+    let line = |share: &Share| {
+        let Share { filepath, bytes, percent } = share;
+        format!("\n`{}`: {bytes} bytes, {percent} %", shown(Path::new(filepath)))
+    };
+    let list: String = biggest.iter().map(line).collect();
+    format!("{advice}; the biggest files in it are{list}")
+}

@@ -1,0 +1,96 @@
+//! Creates the Work, or replaces the one that is there.
+
+use tracing::{debug, warn};
+
+use super::WriterError;
+use crate::cluster::{Cluster, ClusterError};
+use crate::contract::Object;
+use crate::contract::kinds::WORK;
+use crate::core::work::{self, Identity, Place, Trace};
+use crate::steps::backoff::{Backoff, DEADLINE};
+
+/// What became of the Work.
+#[derive(Debug)]
+pub(super) struct Put {
+    pub(super) created: bool,
+    pub(super) name: String,
+}
+
+/// Puts the Work, in two requests when nobody else is at it.
+pub(super) async fn put(
+    cluster: &impl Cluster,
+    identity: &Identity,
+    trace: Trace<'_>,
+    mut work: Object,
+    bytes: u64,
+) -> Result<Put, WriterError> {
+    let mut backoff = Backoff::new(DEADLINE);
+    let (mut tries, mut taken, mut renamed) = (0_u32, false, 0_u32);
+    loop {
+        tries = tries.saturating_add(1);
+        let existing = find(cluster, identity).await?;
+        if existing.is_none() && taken {
+            // The name is taken, and not by a Work of ours.
+            renamed = renamed.saturating_add(1);
+        }
+        let answer = match &existing {
+            Some(existing) => {
+                work::place(&mut work, identity, trace, Place::Existing(existing));
+                cluster.replace(&WORK, &work).await
+            }
+            None => {
+                let name = identity.name(renamed)?;
+                work::place(&mut work, identity, trace, Place::New(&name));
+                cluster.create(&WORK, &work).await
+            }
+        };
+        let Err(error) = answer else {
+            return Ok(Put { created: existing.is_none(), name: work.name().to_owned() });
+        };
+        if !raced(&error, existing.is_some()) {
+            return Err(refused(error, &work, bytes));
+        }
+        taken = matches!(error, ClusterError::Exists { .. });
+        debug!(work = work.name(), tries, "somebody else was faster");
+        if !backoff.pause().await {
+            let (key, waited) = (Box::new(work.key(&WORK)), backoff.waited());
+            return Err(WriterError::Contended { key, tries, waited, source: error });
+        }
+    }
+}
+
+/// Returns the metadata of the Work that has exactly our labels, of several the newest.
+async fn find(cluster: &impl Cluster, identity: &Identity) -> Result<Option<Object>, WriterError> {
+    let works = cluster
+        .list_metadata(&WORK, Some(&identity.namespace), &identity.selector())
+        .await
+        .map_err(WriterError::Cluster)?;
+    let Some((chosen, ignored)) = work::newest(works) else { return Ok(None) };
+    if !ignored.is_empty() {
+        warn!(
+            work = chosen.name(),
+            ignored = ignored.join(", "),
+            "several works have the same labels: the newest is updated, delete the others"
+        );
+    }
+    Ok(Some(chosen))
+}
+
+/// Whether the Work changed, came or went since it was looked for.
+fn raced(error: &ClusterError, replacing: bool) -> bool {
+    match error {
+        ClusterError::Conflict { .. } | ClusterError::Missing { .. } => replacing,
+        ClusterError::Exists { .. } => !replacing,
+        _ => false,
+    }
+}
+
+fn refused(error: ClusterError, work: &Object, bytes: u64) -> WriterError {
+    match error {
+        ClusterError::TooLarge { .. } => {
+            let biggest = work::biggest(work, bytes);
+            WriterError::RefusedAsTooLarge { bytes, biggest, source: error }
+        }
+        other => WriterError::Cluster(other),
+    }
+}

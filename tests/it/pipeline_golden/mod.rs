@@ -1,0 +1,280 @@
+//! Our Jobs and scheduling ConfigMaps against those that Kratix's manager made (`fixtures/manager`).
+//!
+//! What Kubernetes fills in by itself is left out on both sides ([`without_defaults`]). Deviations on purpose are
+//! in [`deviate`], each with its reason.
+
+mod defaults;
+mod recording;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bookend::contract::{Object, labels};
+use bookend::core::config::Config;
+use bookend::core::pipeline::{Adapter, JobInput, Run, job, run_hash, scheduling_config_map};
+use bookend::core::promise::{Promise, WorkflowAction, WorkflowType};
+use serde_json::{Value, json};
+
+use defaults::without_defaults;
+use recording::read_recording;
+
+/// One case: what went in, and the Jobs that came out.
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+struct Case {
+    config: Option<Value>,
+    promises: Vec<Value>,
+    requests: Vec<Value>,
+    jobs: Vec<Value>,
+    config_maps: Vec<Value>,
+}
+
+/// What the cases add up to.
+#[derive(Default, Debug, PartialEq, Eq)]
+struct Counts {
+    cases: usize,
+    jobs: usize,
+    config_maps: usize,
+}
+
+fn manifest_dir() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn fixtures_dir() -> PathBuf {
+    manifest_dir().join("fixtures/manager")
+}
+
+/// The folder of the recordings, where it stands beside the project.
+fn recordings_dir() -> Option<PathBuf> {
+    let places = ["../shared/golden/manager", "../../shared/golden/manager"];
+    places.iter().map(|place| manifest_dir().join(place)).find(|dir| dir.is_dir())
+}
+
+#[test]
+fn every_recorded_job_is_built_the_same() {
+    let mut counts = Counts::default();
+    for path in sorted(&fixtures_dir()) {
+        if path.extension().is_some_and(|extension| extension == "json") {
+            let case: Case = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+            compare(path.file_stem().unwrap().to_str().unwrap(), &case, &mut counts);
+        }
+    }
+    assert_eq!(counts, Counts { cases: 33, jobs: 87, config_maps: 37 });
+}
+
+#[test]
+fn every_job_of_the_full_recordings_is_built_the_same() {
+    let Some(dir) = recordings_dir() else { return };
+    let mut counts = Counts::default();
+    for path in sorted(&dir).into_iter().filter(|path| path.join("steps").is_dir()) {
+        compare(path.file_name().unwrap().to_str().unwrap(), &read_recording(&path), &mut counts);
+    }
+    assert_eq!(counts, Counts { cases: 58, jobs: 136, config_maps: 62 });
+}
+
+/// Writes `fixtures/manager` anew from the recordings: `cargo test -- --ignored carry_recordings`.
+#[test]
+#[ignore = "writes into fixtures/"]
+fn carry_recordings_into_fixtures() {
+    let dir = recordings_dir().expect("the recordings stand beside the project");
+    fs::create_dir_all(fixtures_dir()).unwrap();
+    for path in sorted(&dir).into_iter().filter(|path| path.join("steps").is_dir()) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let case = read_recording(&path);
+        if !case.jobs.is_empty() && !holds_foreign_promise(name, &case) {
+            let text = serde_json::to_string(&case).unwrap() + "\n";
+            fs::write(fixtures_dir().join(format!("{name}.json")), text).unwrap();
+        }
+    }
+}
+
+/// Whether a case holds other people's Promise, which may be read where it stands but not carried.
+fn holds_foreign_promise(name: &str, case: &Case) -> bool {
+    const UPSTREAM_CONFIG_PROMISE: &str = "setInPromise";
+    let text = serde_json::to_string(&case.promises).unwrap();
+    name.starts_with("asset-")
+        || name.starts_with("market-")
+        || text.contains(UPSTREAM_CONFIG_PROMISE)
+}
+
+fn sorted(dir: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+/// Compares everything of one case.
+fn compare(name: &str, case: &Case, counts: &mut Counts) {
+    let config = match &case.config {
+        Some(config) => Config::from_value(config).unwrap(),
+        None => Config::default(),
+    };
+    let promises: Vec<_> = case
+        .promises
+        .iter()
+        .filter_map(|promise| Promise::from_object(&object(promise)).ok())
+        .collect();
+    let requests: Vec<_> = case.requests.iter().map(object).collect();
+    counts.cases += 1;
+    for recorded in &case.jobs {
+        let recorded = object(recorded);
+        let found = find_inputs(&recorded, &promises, &requests);
+        let Some((promise, request)) = found else {
+            panic!("{name}: no promise and request have the hash of {}", recorded.name())
+        };
+        let mut ours = build(&recorded, promise, request, &config, adapter(name)).into_value();
+        let mut expected = recorded.into_value();
+        deviate(name, &mut expected);
+        without_defaults(&mut ours);
+        without_chance(&mut ours);
+        without_defaults(&mut expected);
+        without_chance(&mut expected);
+        assert_same(name, &ours, &expected);
+        counts.jobs += 1;
+    }
+    for recorded in &case.config_maps {
+        let recorded = object(recorded);
+        let namespace = recorded.namespace().unwrap();
+        let texts: Vec<_> =
+            promises.iter().map(|promise| scheduling_config_map(promise, namespace)).collect();
+        let same =
+            |ours: &&Object| ours.name() == recorded.name() && ours.0["data"] == recorded.0["data"];
+        let ours = texts.iter().find(same).unwrap_or_else(|| panic!("{name}: {recorded:?}"));
+        assert_eq!(ours.label(labels::PROMISE_NAME), recorded.label(labels::PROMISE_NAME));
+        counts.config_maps += 1;
+    }
+}
+
+fn object(value: &Value) -> Object {
+    Object::from_value(value.clone()).unwrap()
+}
+
+fn adapter(case: &str) -> Adapter {
+    Adapter {
+        image: "localhost/adapter:1".into(),
+        pull_secret: (case == "env-pull-secret").then(|| "adapter-pull".into()),
+    }
+}
+
+/// Finds the version of the Promise and of the request whose hash the Job carries.
+fn find_inputs<'a>(
+    job: &Object,
+    promises: &'a [Promise],
+    requests: &'a [Object],
+) -> Option<(&'a Promise, Option<&'a Object>)> {
+    let hash = job.label(labels::HASH)?;
+    let is_promise_workflow = job.label(labels::WORKFLOW_TYPE) == Some("promise");
+    let named =
+        promises.iter().filter(|promise| Some(&*promise.name) == job.label(labels::PROMISE_NAME));
+    for promise in named {
+        if is_promise_workflow {
+            if run_hash(promise, None) == hash {
+                return Some((promise, None));
+            }
+            continue;
+        }
+        let named = requests.iter().find(|request| {
+            Some(request.name()) == job.annotation(labels::JOB_RESOURCE_NAME)
+                && request.namespace() == job.annotation(labels::JOB_RESOURCE_NAMESPACE)
+                && run_hash(promise, Some(request)) == hash
+        });
+        if named.is_some() {
+            return Some((promise, named));
+        }
+    }
+    None
+}
+
+fn build(
+    recorded: &Object,
+    promise: &Promise,
+    request: Option<&Object>,
+    config: &Config,
+    adapter: Adapter,
+) -> Object {
+    let workflow = if request.is_some() { WorkflowType::Resource } else { WorkflowType::Promise };
+    let action = match recorded.label(labels::WORKFLOW_ACTION) {
+        Some("delete") => WorkflowAction::Delete,
+        _ => WorkflowAction::Configure,
+    };
+    // From the variables and not from the label: a pipeline could set that.
+    let env =
+        recorded.at(&["spec", "template", "spec", "initContainers"]).unwrap()[0]["env"].clone();
+    let name = env[3]["value"].as_str().unwrap();
+    let pipelines = promise.pipelines(workflow, action);
+    let index = pipelines.iter().position(|pipeline| pipeline.name == name).unwrap();
+    let run = Run { trigger: "1".into(), attempt: 0 };
+    job(&JobInput {
+        promise,
+        request,
+        workflow,
+        action,
+        index,
+        config,
+        adapter: &adapter,
+        run: &run,
+    })
+    .unwrap()
+}
+
+/// Changes what the original recorded into what we do on purpose.
+fn deviate(case: &str, job: &mut Value) {
+    match case {
+        // A pipeline cannot set Kratix's own labels (contract.md 12.B).
+        "label-override" => {
+            for labels in ["/metadata/labels", "/spec/template/metadata/labels"] {
+                job.pointer_mut(labels).unwrap()[labels::PIPELINE_NAME] = "one".into();
+            }
+        }
+        // In a dry run the variables of a container are its own, not those of a later one (contract.md 12.B).
+        "config-dry-run" => {
+            let stages = job.pointer_mut("/spec/template/spec/initContainers").unwrap();
+            for stage in stages.as_array_mut().unwrap() {
+                let own = stage["name"].as_str().unwrap().strip_prefix('c').map(str::to_owned);
+                let variables = stage["env"].as_array_mut().unwrap();
+                for variable in variables.iter_mut().filter(|variable| variable["name"] == "N") {
+                    variable["value"] = own.clone().unwrap().into();
+                }
+            }
+        }
+        // The only pipeline of a delete workflow that runs is its last (contract.md 12.C).
+        "delete-workflow" if job["metadata"]["labels"][labels::WORKFLOW_ACTION] == "delete" => {
+            let last = job.pointer_mut("/spec/template/spec/containers/0/env/0/value").unwrap();
+            assert_eq!(*last, json!("false"));
+            *last = "true".into();
+        }
+        _ => {}
+    }
+}
+
+/// Takes the end off the name: chance there, a hash here.
+fn without_chance(job: &mut Value) {
+    let name = job["metadata"]["name"].as_str().unwrap();
+    let base = name.rsplit_once('-').unwrap().0.to_owned();
+    job["metadata"]["name"] = base.into();
+}
+
+fn assert_same(case: &str, ours: &Value, expected: &Value) {
+    let mut differences = Vec::new();
+    diff("", ours, expected, &mut differences);
+    assert!(differences.is_empty(), "{case}:\n{}", differences.join("\n"));
+}
+
+fn diff(path: &str, ours: &Value, expected: &Value, differences: &mut Vec<String>) {
+    match (ours, expected) {
+        (Value::Object(a), Value::Object(b)) => {
+            for key in a.keys().chain(b.keys().filter(|key| !a.contains_key(*key))) {
+                let (a, b) =
+                    (a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null));
+                diff(&format!("{path}/{key}"), a, b, differences);
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            for (index, (a, b)) in a.iter().zip(b).enumerate() {
+                diff(&format!("{path}/{index}"), a, b, differences);
+            }
+        }
+        _ if ours == expected => {}
+        _ => differences.push(format!("{path}: ours {ours}, recorded {expected}")),
+    }
+}
