@@ -130,9 +130,9 @@ fn compare_values(expect: &Value, seen: &Value, place: &str, run: &Run, found: &
     }
 }
 
-/// Integers are compared exactly, everything else as 64-bit floats.
+/// What fits 64 bits with sign is compared exactly; the API server keeps everything else as a float.
 fn same_number(left: &serde_json::Number, right: &serde_json::Number) -> bool {
-    match (left.as_i128(), right.as_i128()) {
+    match (left.as_i64(), right.as_i64()) {
         (Some(left), Some(right)) => left == right,
         _ => left.as_f64() == right.as_f64(),
     }

@@ -80,7 +80,28 @@ pub(crate) fn comparable(object: &Value) -> Value {
         }
         metadata.retain(|key, value| !(matches!(&**key, "labels" | "annotations") && *value == json!({})));
     }
+    let map = object.as_object_mut().unwrap();
+    map.retain(|key, value| !(key == "status" && *value == json!({})));
     object
+}
+
+/// Fields of a Promise's status that its CRD knows (contract.md 5.6); the API server drops all others.
+const PROMISE_STATUS: [&str; 14] = [
+    "apiVersion", "conditions", "kind", "kratix", "lastAvailableTime", "message", "observedGeneration",
+    "requiredBy", "requiredPromises", "status", "version", "workflows", "workflowsFailed", "workflowsSucceeded",
+];
+/// Typed fields of a status that may not be null; the API server drops a null there.
+const NEVER_NULL: [&str; 4] = ["message", "conditions", "observedGeneration", "workflows"];
+
+/// Does to a status what the API server does because of the CRD's schema: what it does not know is dropped.
+pub(crate) fn keep_what_the_schema_knows(object: &mut Value) {
+    let kind = object["kind"].as_str().unwrap_or_default().to_owned();
+    let Some(status) = object.get_mut("status").and_then(Value::as_object_mut) else { return };
+    match &*kind {
+        "Promise" => status.retain(|key, _| PROMISE_STATUS.contains(&&**key)),
+        "Widget" | "Gadget" => status.retain(|key, value| !(value.is_null() && NEVER_NULL.contains(&&**key))),
+        _ => {}
+    }
 }
 
 /// Returns the object as a case shows it: the contents of a Work are decoded.

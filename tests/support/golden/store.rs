@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::case::Objects;
-use super::objects::{KINDS, Kind, key};
+use super::objects::{KINDS, Kind, keep_what_the_schema_knows, key};
 
 /// The server's no.
 #[derive(Debug)]
@@ -11,17 +11,18 @@ pub(crate) struct Refusal {
     pub(crate) code: u16,
     reason: &'static str,
     message: String,
+    details: Value,
 }
 
 impl Refusal {
     pub(crate) fn new(code: u16, reason: &'static str, message: &str) -> Self {
-        Self { code, reason, message: message.to_owned() }
+        Self { code, reason, message: message.to_owned(), details: json!({}) }
     }
 
     /// Returns it as the Status object of Kubernetes.
     pub(crate) fn body(&self) -> Value {
         json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-                "message": self.message, "reason": self.reason, "code": self.code })
+                "message": self.message, "reason": self.reason, "details": self.details, "code": self.code })
     }
 }
 
@@ -105,6 +106,7 @@ impl Store {
         for field in ["uid", "resourceVersion", "creationTimestamp", "generation"] {
             set(&mut new["metadata"], field, old["metadata"].get(field));
         }
+        keep_what_the_schema_knows(&mut new);
         if new != old {
             self.version += 1;
             new["metadata"]["resourceVersion"] = json!(self.version.to_string());
@@ -159,9 +161,12 @@ fn kind_of(resource: &str) -> Result<Kind, Refusal> {
     found.copied().ok_or_else(|| Refusal::new(404, "NotFound", "404 page not found"))
 }
 
+/// The object, not its kind, is missing: the details say so.
 fn missing(resource: &str, name: &str) -> Refusal {
     let resource = resource.split('/').next().unwrap_or_default();
-    Refusal::new(404, "NotFound", &format!("{resource} \"{name}\" not found"))
+    let (plural, group) = resource.split_once('.').unwrap_or_default();
+    let refusal = Refusal::new(404, "NotFound", &format!("{resource} \"{name}\" not found"));
+    Refusal { details: json!({ "name": name, "group": group, "kind": plural }), ..refusal }
 }
 
 /// One requirement of a selector: `key=value`, `key`, `!key`.

@@ -8,8 +8,10 @@ use std::fmt;
 pub(crate) enum Mark {
     /// As recorded.
     Held,
-    /// Better than recorded, or right for another reason (`upstream_bug`).
+    /// Better than recorded (`upstream_bug`).
     Better,
+    /// As recorded on purpose, although `upstream_bug`.
+    Kept,
     /// Something else on purpose.
     Decided,
     /// This kind of cluster cannot show it.
@@ -24,9 +26,10 @@ pub(crate) struct Tally {
     rules: BTreeMap<String, BTreeMap<Mark, usize>>,
 }
 
-const COLUMNS: [(Mark, &str); 5] = [
+const COLUMNS: [(Mark, &str); 6] = [
     (Mark::Held, "held"),
     (Mark::Better, "better"),
+    (Mark::Kept, "kept"),
     (Mark::Decided, "decided"),
     (Mark::Elsewhere, "elsewhere"),
     (Mark::Failed, "FAILED"),
