@@ -43,3 +43,9 @@ pub trait Fault: Error {
         None
     }
 }
+
+impl<E: Fault + 'static> From<E> for Box<dyn Fault> {
+    fn from(error: E) -> Self {
+        Box::new(error)
+    }
+}

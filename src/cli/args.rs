@@ -48,7 +48,13 @@ pub struct Common {
     #[arg(long, global = true, env = "BOOKEND_LOG", value_name = "LEVEL", default_value = "info")]
     pub log: Level,
     /// Write log lines like this
-    #[arg(long, global = true, env = "BOOKEND_LOG_FORMAT", value_name = "FORMAT", default_value = "plain")]
+    #[arg(
+        long,
+        global = true,
+        env = "BOOKEND_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "plain"
+    )]
     pub log_format: Format,
 }
 

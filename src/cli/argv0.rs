@@ -41,7 +41,10 @@ mod tests {
 
     #[test]
     fn a_link_name_becomes_the_subcommand() {
-        check(&["/usr/bin/reader", "--dry-run", "x"], &["/usr/bin/reader", "reader", "--dry-run", "x"]);
+        check(
+            &["/usr/bin/reader", "--dry-run", "x"],
+            &["/usr/bin/reader", "reader", "--dry-run", "x"],
+        );
         check(&["work-creator"], &["work-creator", "writer"]);
         check(&["kratix-run", "p.yaml"], &["kratix-run", "run", "p.yaml"]);
     }

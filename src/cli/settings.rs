@@ -12,7 +12,7 @@ use crate::steps::{reader, status, writer};
 /// A command line that cannot be run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum UsageError {
+pub(super) enum UsageError {
     /// Settings that name the object are not there.
     #[error("the object is not named: {missing} not set")]
     NoObject {
@@ -133,25 +133,31 @@ mod tests {
     use super::*;
     use crate::cli::args::{Cli, Command};
 
-    fn reader_of(arguments: &[&str]) -> Result<reader::Reader, UsageError> {
+    fn step_of(arguments: &[&str]) -> Result<reader::Reader, UsageError> {
         let all = ["bookend", "reader"].iter().chain(arguments);
         match Cli::try_parse_from(all).unwrap().command {
-            Some(Command::Reader(args)) => super::reader(&args),
+            Some(Command::Reader(args)) => reader(&args),
             other => panic!("{other:?}"),
         }
     }
 
     const FULL: [&str; 8] = [
-        "--object-group", "g.io", "--object-version", "v1", "--crd-plural", "things",
-        "--object-name", "one",
+        "--object-group",
+        "g.io",
+        "--object-version",
+        "v1",
+        "--crd-plural",
+        "things",
+        "--object-name",
+        "one",
     ];
 
     #[test]
     fn an_empty_namespace_is_default_and_none_for_a_cluster_scoped_object() {
-        assert_eq!(reader_of(&FULL).unwrap().key.namespace.as_deref(), Some("default"));
+        assert_eq!(step_of(&FULL).unwrap().key.namespace.as_deref(), Some("default"));
         let scoped = |word| {
             let arguments: Vec<_> = FULL.into_iter().chain(["--cluster-scoped", word]).collect();
-            reader_of(&arguments).unwrap().key.namespace
+            step_of(&arguments).unwrap().key.namespace
         };
         assert_eq!(scoped("true"), None);
         assert_eq!(scoped("True").as_deref(), Some("default"));
@@ -159,7 +165,7 @@ mod tests {
 
     #[test]
     fn every_missing_setting_is_named() {
-        let error = reader_of(&["--object-name", "one"]).unwrap_err();
+        let error = step_of(&["--object-name", "one"]).unwrap_err();
         assert_eq!(
             error.to_string(),
             "the object is not named: KRATIX_OBJECT_GROUP (--object-group), \

@@ -108,7 +108,9 @@ fn read_at_most(file: File, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+// Linux: making a pipe needs `nix`.
 #[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;

@@ -68,7 +68,6 @@ fn fill(mut file: File, bytes: &[u8], permissions: Permissions) -> io::Result<()
     file.set_permissions(permissions)
 }
 
-#[cfg(unix)]
 fn readable() -> Permissions {
     std::os::unix::fs::PermissionsExt::from_mode(MODE)
 }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use super::reader::Reader;
 use super::status::{FILE_BYTES_MAX, Status};
 use super::writer::Writer;
+use crate::contract::pod::{command, flag};
 use crate::contract::{Kind, ObjectKey, env, layout};
 use crate::exit::{Exit, Fault};
 
@@ -61,13 +62,13 @@ pub fn parse(
     let variables = Variables(variables);
     let (word, rest) = arguments.split_first().map_or(("", arguments), |(word, rest)| (word, rest));
     match word {
-        "reader" => Ok(Step::Reader(reader(variables), variables.input_dir())),
-        "work-creator" | "writer" => {
+        command::READER => Ok(Step::Reader(reader(variables), variables.input_dir())),
+        command::WORK_CREATOR => {
             let flags = flags(rest)?;
-            let root = required(&flags, "--input-directory")?;
+            let root = required(&flags, flag::INPUT_DIRECTORY)?;
             Ok(Step::Writer(Box::new(writer(&flags, variables)?), root.into()))
         }
-        "update-status" | "status" => Ok(Step::Status(status(variables))),
+        command::UPDATE_STATUS => Ok(Step::Status(status(variables))),
         word => Err(SettingsError::Command { word: word.to_owned() }),
     }
 }
@@ -75,8 +76,8 @@ pub fn parse(
 #[derive(Clone, Copy)]
 struct Variables<'a>(&'a BTreeMap<String, String>);
 
-impl Variables<'_> {
-    fn text(self, name: &str) -> &str {
+impl<'a> Variables<'a> {
+    fn text(self, name: &str) -> &'a str {
         self.0.get(name).map(String::as_str).unwrap_or_default()
     }
 
@@ -123,18 +124,15 @@ fn status(variables: Variables<'_>) -> Status {
     }
 }
 
-fn writer(
-    flags: &BTreeMap<&str, &str>,
-    variables: Variables<'_>,
-) -> Result<Writer, SettingsError> {
-    let text = |flag| flags.get(flag).map(|text| (*text).to_owned());
-    let promise = required(flags, "--promise-name")?;
-    let pipeline = required(flags, "--pipeline-name")?;
+fn writer(flags: &BTreeMap<&str, &str>, variables: Variables<'_>) -> Result<Writer, SettingsError> {
+    let text = |flag: &str| flags.get(flag).map(|text| (*text).to_owned());
+    let promise = required(flags, flag::PROMISE_NAME)?;
+    let pipeline = required(flags, flag::PIPELINE_NAME)?;
     Ok(Writer {
-        namespace: text("--namespace").unwrap_or_default(),
-        resource_name: text("--resource-name"),
-        resource_namespace: text("--resource-namespace"),
-        workflow_type: text("--workflow-type").unwrap_or_else(|| "resource".into()),
+        namespace: text(flag::NAMESPACE).unwrap_or_default(),
+        resource_name: text(flag::RESOURCE_NAME),
+        resource_namespace: text(flag::RESOURCE_NAMESPACE),
+        workflow_type: text(flag::WORKFLOW_TYPE).unwrap_or_else(|| "resource".into()),
         dry_run: variables.is_true(env::DRY_RUN),
         trace_parent: variables.text(env::TRACE_PARENT).to_owned(),
         trace_state: variables.text(env::TRACE_STATE).to_owned(),
@@ -143,13 +141,13 @@ fn writer(
 }
 
 const WRITER_FLAGS: [&str; 7] = [
-    "--input-directory",
-    "--promise-name",
-    "--pipeline-name",
-    "--namespace",
-    "--resource-name",
-    "--resource-namespace",
-    "--workflow-type",
+    flag::INPUT_DIRECTORY,
+    flag::PROMISE_NAME,
+    flag::PIPELINE_NAME,
+    flag::NAMESPACE,
+    flag::WORKFLOW_TYPE,
+    flag::RESOURCE_NAME,
+    flag::RESOURCE_NAMESPACE,
 ];
 
 /// Reads `--flag value` and `--flag=value`; the last of a flag counts.

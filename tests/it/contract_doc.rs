@@ -50,7 +50,9 @@ fn every_name_in_the_document_is_in_the_code() {
     let unknown: Vec<_> = named_in_tables(&document)
         .into_iter()
         .filter(|name| {
-            name.starts_with("KRATIX_") || name.starts_with("kratix.io/") || name.starts_with("/kratix")
+            name.starts_with("KRATIX_")
+                || name.starts_with("kratix.io/")
+                || name.starts_with("/kratix")
         })
         .filter(|name| !code.contains(name))
         .collect();

@@ -34,8 +34,7 @@ fn each_is_from_scratch_without_root_and_starts_its_step() {
 
 #[test]
 fn the_layout_script_makes_every_name_that_the_binary_answers_to() {
-    let script =
-        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/images/rootfs")).unwrap();
+    let script = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/images/rootfs")).unwrap();
     for (name, _) in bookend::cli::argv0::NAMES {
         assert!(script.contains(&format!(" {name}")), "images/rootfs makes no link `{name}`");
     }

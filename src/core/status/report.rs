@@ -49,5 +49,12 @@ fn value(node: &Node, path: &str) -> Result<Value, Refusal> {
         Node::Int(value) => Value::from(*value),
         Node::Uint(value) => Value::from(*value),
         Node::Text(value) => Value::from(value.as_str()),
+        // JSON in Kubernetes ends at 64 bits: beyond, the API server keeps a float too.
+        Node::BigInt(digits) => digits
+            .parse()
+            .ok()
+            .and_then(Number::from_f64)
+            .map(Value::Number)
+            .ok_or_else(|| Refusal::NotJson { path: path.to_owned() })?,
     })
 }

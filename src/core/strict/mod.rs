@@ -42,13 +42,23 @@ pub enum Fault {
     Value(String),
 }
 
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown { .. } => f.write_str("unknown field"),
+            Self::Twice { name } => write!(f, "repeats the field `{name}`"),
+            Self::Value(what) => f.write_str(what),
+        }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = if self.path.is_empty() { "the document" } else { &self.path };
         match &self.fault {
             Fault::Unknown { .. } => write!(f, "unknown field `{place}`"),
-            Fault::Twice { name } => write!(f, "`{place}` repeats the field `{name}`"),
-            Fault::Value(what) => write!(f, "`{place}`: {what}"),
+            fault @ Fault::Twice { .. } => write!(f, "`{place}` {fault}"),
+            fault @ Fault::Value(_) => write!(f, "`{place}`: {fault}"),
         }
     }
 }

@@ -62,7 +62,7 @@ fn is_plain(text: &str) -> bool {
     let Some(first) = text.chars().next() else { return false };
     let starts_well = first.is_alphanumeric()
         || matches!(first, '/' | '_' | '$' | '(' | '^' | ';')
-        || matches!(first, '.' | '+' | '-') && !text.starts_with("---");
+        || matches!(first, '.' | '+' | '-') && !text.starts_with("---") && !text.starts_with("...");
     starts_well
         && !text.ends_with([' ', ':'])
         && !text.contains(": ")
@@ -190,6 +190,7 @@ mod tests {
             "...",
             "---",
             "--- a",
+            "... a",
             "- a",
             "a: b",
             "a:",

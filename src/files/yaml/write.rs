@@ -107,10 +107,8 @@ fn write_scalar(out: &mut String, value: &Value, indent: usize) {
 
 /// Writes a number so that YAML 1.1 takes it for the same kind: a float has a point, an exponent a sign.
 fn write_number(out: &mut String, number: &Number) {
-    let float = match (number.as_f64(), number.as_u64()) {
-        (Some(float), None) if number.is_f64() => float,
-        // The API server prints large floats in digits; as an integer beyond 64 bits with sign, yq fails on them.
-        (Some(float), Some(value)) if is_printed_float(float, value) => float,
+    let float = match number.as_f64() {
+        Some(float) if number.is_f64() => float,
         _ => {
             let _ = write!(out, "{number}");
             return;
@@ -130,11 +128,6 @@ fn write_number(out: &mut String, number: &Number) {
     let point = if mantissa.contains('.') { "" } else { ".0" };
     let sign = if exponent < 0 { '-' } else { '+' };
     let _ = write!(out, "{mantissa}{point}e{sign}{:02}", exponent.unsigned_abs());
-}
-
-/// Whether a large integer is what a float looks like in digits.
-fn is_printed_float(float: f64, value: u64) -> bool {
-    i64::try_from(value).is_err() && float.to_string() == value.to_string()
 }
 
 fn write_inline(out: &mut String, text: &str, style: Style) {

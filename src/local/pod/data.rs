@@ -41,10 +41,10 @@ pub(super) enum Holder {
 }
 
 impl Holder {
-    fn kind(self) -> &'static Kind {
+    fn kind(self) -> Kind {
         match self {
-            Self::ConfigMap => &CONFIG_MAP,
-            Self::Secret => &SECRET,
+            Self::ConfigMap => CONFIG_MAP,
+            Self::Secret => SECRET,
         }
     }
 }

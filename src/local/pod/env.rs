@@ -56,7 +56,11 @@ pub(super) async fn variables(
     }
     for variable in container.env.iter().flatten() {
         let value = match &variable.value_from {
-            None => variable.value.as_deref().map(|value| variables.expand(value)).or(Some(String::new())),
+            None => variable
+                .value
+                .as_deref()
+                .map(|value| variables.expand(value))
+                .or(Some(String::new())),
             Some(source) => value_from(cluster, identity, container, variable, source).await?,
         };
         if let Some(value) = value {
@@ -86,7 +90,8 @@ async fn add_all(
     let prefix = source.prefix.as_deref().unwrap_or_default();
     for name in data.entries.keys() {
         // A name that no variable can have is left out, as the kubelet does.
-        if !name.is_empty() && !name.contains(['=', '\0'])
+        if !name.is_empty()
+            && !name.contains(['=', '\0'])
             && let Some(value) = data.text(&user, name)?
         {
             variables.0.push((format!("{prefix}{name}"), value));

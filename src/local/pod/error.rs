@@ -86,7 +86,9 @@ pub enum PodError {
         path: String,
     },
     /// A container whose command stands only in its image.
-    #[error("container `{container}` has no `command`: what the image `{image}` starts is not known here")]
+    #[error(
+        "container `{container}` has no `command`: what the image `{image}` starts is not known here"
+    )]
     NoCommand {
         /// The container.
         container: String,

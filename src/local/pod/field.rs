@@ -20,7 +20,11 @@ pub(super) struct Identity {
 
 impl Identity {
     /// Returns the value of a field, as text.
-    pub(super) fn field(&self, user: &str, field: &ObjectFieldSelector) -> Result<String, PodError> {
+    pub(super) fn field(
+        &self,
+        user: &str,
+        field: &ObjectFieldSelector,
+    ) -> Result<String, PodError> {
         let path = field.field_path.as_str();
         Ok(match path {
             "metadata.name" => self.name.clone(),
@@ -30,7 +34,9 @@ impl Identity {
             "metadata.annotations" => lines(&self.annotations),
             "spec.nodeName" => "localhost".into(),
             "spec.serviceAccountName" => self.service_account.clone(),
-            "status.podIP" | "status.podIPs" | "status.hostIP" | "status.hostIPs" => "127.0.0.1".into(),
+            "status.podIP" | "status.podIPs" | "status.hostIP" | "status.hostIPs" => {
+                "127.0.0.1".into()
+            }
             _ => {
                 let entry = entry(path, "metadata.labels", &self.labels)
                     .or_else(|| entry(path, "metadata.annotations", &self.annotations));

@@ -24,7 +24,8 @@ pub(super) fn mounts(
         })?;
         let expression = mount.sub_path_expr.as_ref().map(|path| variables.expand(path));
         let sub_path = expression.or_else(|| mount.sub_path.clone()).unwrap_or_default();
-        let user = format!("the mount of volume `{}` in container `{}`", mount.name, container.name);
+        let user =
+            format!("the mount of volume `{}` in container `{}`", mount.name, container.name);
         let source = join(&user, &folder.path, &sub_path)?;
         if !source.exists() {
             make_dir(&source)?;
@@ -44,7 +45,11 @@ pub(super) fn on_this_machine(mounts: &[Mount], path: &Path) -> PathBuf {
     let nearest = around.max_by_key(|mount| mount.target.components().count());
     let inside = nearest.and_then(|mount| {
         let rest = path.strip_prefix(&mount.target).ok()?;
-        Some(if rest.as_os_str().is_empty() { mount.source.clone() } else { mount.source.join(rest) })
+        Some(if rest.as_os_str().is_empty() {
+            mount.source.clone()
+        } else {
+            mount.source.join(rest)
+        })
     });
     inside.unwrap_or_else(|| path.to_owned())
 }

@@ -14,7 +14,8 @@ pub(super) fn divide(quantity: &str, divisor: &str) -> Option<i128> {
 
 /// Returns a quantity in billionths; `None` for what is no quantity.
 fn nanos(quantity: &str) -> Option<i128> {
-    let digits = quantity.trim_start_matches(['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '.']);
+    let digits =
+        quantity.trim_start_matches(['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '.']);
     let (number, suffix) = quantity.split_at_checked(quantity.len().checked_sub(digits.len())?)?;
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let places = u32::try_from(fraction.len()).ok()?;

@@ -119,7 +119,10 @@ impl<C: Cluster> Volumes<'_, C> {
             return Ok(());
         };
         let Some(items) = items.filter(|items| !items.is_empty()) else {
-            return data.entries.iter().try_for_each(|(name, bytes)| files.write(name, bytes, None));
+            return data
+                .entries
+                .iter()
+                .try_for_each(|(name, bytes)| files.write(name, bytes, None));
         };
         for item in items {
             match data.entries.get(&item.key) {
@@ -173,7 +176,8 @@ impl Files<'_> {
 
 /// Returns `path` below `dir`; it may not leave it.
 pub(super) fn join(user: &str, dir: &Path, path: &str) -> Result<PathBuf, PodError> {
-    let is_inside = |component: Component<'_>| matches!(component, Component::Normal(_) | Component::CurDir);
+    let is_inside =
+        |component: Component<'_>| matches!(component, Component::Normal(_) | Component::CurDir);
     if Path::new(path).components().all(is_inside) {
         return Ok(dir.join(path));
     }

@@ -4,6 +4,7 @@
 //! in [`deviate`], each with its reason.
 
 mod defaults;
+mod inputs;
 mod recording;
 
 use std::fs;

@@ -24,7 +24,7 @@ pub(super) fn read_recording(dir: &Path) -> Case {
     let mut case = Case {
         config: about["config"]["config"]
             .as_str()
-            .map(|text| serde_saphyr::from_str(text).unwrap()),
+            .map(|text| bookend::files::yaml::parse(text.as_bytes()).unwrap().into_json().unwrap()),
         ..Case::default()
     };
     let mut jobs = BTreeMap::new();
