@@ -16,6 +16,8 @@ use crate::support::rulings::{self, Because, Ruling};
 use crate::support::server::Server;
 use crate::support::tally::{Mark, Tally};
 
+/// How many cases were recorded; ours may come on top.
+const RECORDED: usize = 563;
 /// Set it to a part of a name to run and explain only the cases with that part.
 const ONLY: &str = "GOLDEN_ONLY";
 
@@ -51,7 +53,11 @@ fn every_recorded_case_holds_on_an_api_server() {
         let mut found = differences(expect, &case.objects, &server.objects(), &run);
         let requests = server.requests();
         if case.succeeded() && !expect.more_requests && requests.len() > case.requests {
-            found.push(format!("{} requests, the original makes {}: {requests:?}", requests.len(), case.requests));
+            found.push(format!(
+                "{} requests, the original makes {}: {requests:?}",
+                requests.len(),
+                case.requests
+            ));
         }
         Some((found, run))
     });
@@ -73,13 +79,18 @@ fn every_fault_of_the_original_has_a_ruling() {
                 case.name
             );
         } else if let Some(ruling) = ruling {
-            assert_eq!(ruling.because, Because::Decision, "{} is no fault of the original", case.name);
+            assert_eq!(
+                ruling.because,
+                Because::Decision,
+                "{} is no fault of the original",
+                case.name
+            );
         }
     }
     for name in rulings.keys() {
         assert!(cases.iter().any(|case| case.name == *name), "the ruling on `{name}` has no case");
     }
-    assert_eq!(cases.len(), 563);
+    assert!(cases.len() >= RECORDED, "no recorded case is lost");
 }
 
 fn rulings_by_case() -> BTreeMap<&'static str, Ruling> {
@@ -93,7 +104,9 @@ fn rulings_by_case() -> BTreeMap<&'static str, Ruling> {
 /// The objects of a case as a server holds them before the run.
 fn server_objects(case: &Case) -> Objects {
     let objects = case.objects.iter().enumerate();
-    objects.map(|(index, (key, object))| (key.clone(), encoded(&with_server_metadata(object, index)))).collect()
+    objects
+        .map(|(index, (key, object))| (key.clone(), encoded(&with_server_metadata(object, index))))
+        .collect()
 }
 
 /// Runs every case on several threads, prints what differs and the table, returns the counts.

@@ -131,14 +131,15 @@ impl Case {
 /// Returns every case, sorted by name, with the defaults put in and the generated texts generated.
 pub(crate) fn load() -> Vec<Case> {
     let defaults: BTreeMap<String, Defaults> =
-        serde_json::from_str(&fs::read_to_string(cases_dir().join("defaults.json")).unwrap()).unwrap();
+        serde_json::from_str(&fs::read_to_string(cases_dir().join("defaults.json")).unwrap())
+            .unwrap();
     let mut cases = Vec::new();
     for folder in ["cli", "reader", "update-status", "work-creator"] {
         for entry in fs::read_dir(cases_dir().join(folder)).unwrap() {
             let path = entry.unwrap().path();
             let text = fs::read_to_string(&path).unwrap();
-            let mut case: Case =
-                serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let mut case: Case = serde_json::from_str(&text)
+                .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             case.name = format!("{folder}/{}", path.file_stem().unwrap().to_str().unwrap());
             put_in(&defaults[&case.command], &mut case);
             generated::expand(&mut case);

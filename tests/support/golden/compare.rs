@@ -12,7 +12,12 @@ use super::pod::Run;
 const SLACK: SignedDuration = SignedDuration::from_secs(2);
 
 /// Returns every difference, empty when all holds. `before` are the objects as they were.
-pub(crate) fn differences(expect: &Expect, before: &Objects, after: &Objects, run: &Run) -> Vec<String> {
+pub(crate) fn differences(
+    expect: &Expect,
+    before: &Objects,
+    after: &Objects,
+    run: &Run,
+) -> Vec<String> {
     let mut found = Vec::new();
     let ended_well = match expect.end {
         End::Success => run.code == Some(0),
@@ -35,7 +40,13 @@ pub(crate) fn differences(expect: &Expect, before: &Objects, after: &Objects, ru
     found
 }
 
-fn compare_objects(expect: &Expect, before: &Objects, after: &Objects, run: &Run, found: &mut Vec<String>) {
+fn compare_objects(
+    expect: &Expect,
+    before: &Objects,
+    after: &Objects,
+    run: &Run,
+    found: &mut Vec<String>,
+) {
     let mut rest: Objects = after.clone();
     for (key, object) in &expect.objects {
         let seen_key = if before.contains_key(key) || rest.contains_key(key) {
@@ -57,9 +68,14 @@ fn compare_objects(expect: &Expect, before: &Objects, after: &Objects, run: &Run
 
 /// Whether two names differ in nothing but the five random hex digits at the end.
 fn same_base(expected: &str, seen: &str) -> bool {
-    let split = |name: &str| name.rsplit_once('-').map(|(base, end)| (base.to_owned(), end.to_owned()));
-    let (Some((base, _)), Some((seen_base, end))) = (split(expected), split(seen)) else { return false };
-    base == seen_base && end.len() == 5 && end.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    let split =
+        |name: &str| name.rsplit_once('-').map(|(base, end)| (base.to_owned(), end.to_owned()));
+    let (Some((base, _)), Some((seen_base, end))) = (split(expected), split(seen)) else {
+        return false;
+    };
+    base == seen_base
+        && end.len() == 5
+        && end.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn compare_published(expect: &Expect, run: &Run, found: &mut Vec<String>) {
@@ -67,7 +83,10 @@ fn compare_published(expect: &Expect, run: &Run, found: &mut Vec<String>) {
         match &expect.published {
             Some(published) if published.path == *path => {
                 if file.mode != published.mode {
-                    found.push(format!("{path} has mode {} instead of {}", file.mode, published.mode));
+                    found.push(format!(
+                        "{path} has mode {} instead of {}",
+                        file.mode, published.mode
+                    ));
                 }
                 let seen = match parse_yaml(&file.bytes) {
                     Ok(seen) => seen,
@@ -98,12 +117,18 @@ fn compare_values(expect: &Value, seen: &Value, place: &str, run: &Run, found: &
         (Value::Object(left), Value::Object(right)) => {
             for (key, inner) in left {
                 match right.get(key) {
-                    Some(other) => compare_values(inner, other, &format!("{place}.{key}"), run, found),
-                    None => found.push(format!("{place}.{key} is missing, should be {}", short(inner))),
+                    Some(other) => {
+                        compare_values(inner, other, &format!("{place}.{key}"), run, found);
+                    }
+                    None => {
+                        found.push(format!("{place}.{key} is missing, should be {}", short(inner)));
+                    }
                 }
             }
             let surplus = right.iter().filter(|(key, _)| !left.contains_key(*key));
-            found.extend(surplus.map(|(key, inner)| format!("{place}.{key} should not be there: {}", short(inner))));
+            found.extend(surplus.map(|(key, inner)| {
+                format!("{place}.{key} should not be there: {}", short(inner))
+            }));
         }
         (Value::Array(left), Value::Array(right)) if left.len() == right.len() => {
             let (mut left, mut right) = (left.clone(), right.clone());
@@ -149,13 +174,22 @@ fn without_time(condition: &Value) -> String {
 /// `<NOW>` is a time between start and end of the run, `<NOW+90s>` one so much later; always in whole seconds, UTC.
 fn is_now(mark: &str, seen: &str, run: &Run) -> bool {
     let Ok(time) = seen.parse::<Timestamp>() else { return false };
-    let inner = mark.trim_start_matches("<NOW").trim_end_matches('>').trim_start_matches('+').trim_end_matches('s');
+    let inner = mark
+        .trim_start_matches("<NOW")
+        .trim_end_matches('>')
+        .trim_start_matches('+')
+        .trim_end_matches('s');
     let seconds: f64 = if inner.is_empty() { 0.0 } else { inner.parse().unwrap() };
     let wait = SignedDuration::from_secs_f64(seconds);
-    let (Ok(first), Ok(last)) = (run.started.checked_add(wait - SLACK), run.ended.checked_add(wait + SLACK)) else {
+    let (Ok(first), Ok(last)) =
+        (run.started.checked_add(wait - SLACK), run.ended.checked_add(wait + SLACK))
+    else {
         return false;
     };
-    seen.len() == "2026-01-01T00:00:00Z".len() && seen.ends_with('Z') && first <= time && time <= last
+    seen.len() == "2026-01-01T00:00:00Z".len()
+        && seen.ends_with('Z')
+        && first <= time
+        && time <= last
 }
 
 fn short(value: &Value) -> String {

@@ -16,7 +16,8 @@ pub(crate) fn expand(case: &mut Case) {
         .filter(|(_, node)| node.is_string() || is_generator(node))
         .map(|(path, node)| (path.clone(), bytes(node)))
         .collect();
-    let all = case.objects.values_mut().chain(case.created.values_mut()).chain(case.changed.values_mut());
+    let all =
+        case.objects.values_mut().chain(case.created.values_mut()).chain(case.changed.values_mut());
     for object in all {
         expand_value(object, &files);
     }

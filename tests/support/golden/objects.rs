@@ -35,13 +35,20 @@ pub(crate) const KINDS: [Kind; 6] = [
     kind("Gadget", "gadgets", false, true),
     kind("OpenThing", "openthings", true, true),
     kind("BareThing", "barethings", true, false),
-    Kind { group: "platform.kratix.io", version: "v1alpha1", ..kind("Promise", "promises", false, true) },
+    Kind {
+        group: "platform.kratix.io",
+        version: "v1alpha1",
+        ..kind("Promise", "promises", false, true)
+    },
     Kind { group: "platform.kratix.io", version: "v1alpha1", ..kind("Work", "works", true, true) },
 ];
 
 impl Kind {
     pub(crate) fn named(name: &str) -> Self {
-        *KINDS.iter().find(|kind| kind.name == name).unwrap_or_else(|| panic!("unknown kind {name}"))
+        *KINDS
+            .iter()
+            .find(|kind| kind.name == name)
+            .unwrap_or_else(|| panic!("unknown kind {name}"))
     }
 
     pub(crate) fn of(object: &Value) -> Self {
@@ -53,7 +60,11 @@ impl Kind {
 pub(crate) fn key(object: &Value) -> String {
     let metadata = &object["metadata"];
     let namespace = metadata["namespace"].as_str().unwrap_or("-");
-    format!("{}/{namespace}/{}", object["kind"].as_str().unwrap(), metadata["name"].as_str().unwrap())
+    format!(
+        "{}/{namespace}/{}",
+        object["kind"].as_str().unwrap(),
+        metadata["name"].as_str().unwrap()
+    )
 }
 
 /// Puts in what a server always sets and the cases leave out.
@@ -78,7 +89,9 @@ pub(crate) fn comparable(object: &Value) -> Value {
         for key in ["uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"] {
             metadata.remove(key);
         }
-        metadata.retain(|key, value| !(matches!(&**key, "labels" | "annotations") && *value == json!({})));
+        metadata.retain(|key, value| {
+            !(matches!(&**key, "labels" | "annotations") && *value == json!({}))
+        });
     }
     let map = object.as_object_mut().unwrap();
     map.retain(|key, value| !(key == "status" && *value == json!({})));
@@ -87,8 +100,20 @@ pub(crate) fn comparable(object: &Value) -> Value {
 
 /// Fields of a Promise's status that its CRD knows (contract.md 5.6); the API server drops all others.
 const PROMISE_STATUS: [&str; 14] = [
-    "apiVersion", "conditions", "kind", "kratix", "lastAvailableTime", "message", "observedGeneration",
-    "requiredBy", "requiredPromises", "status", "version", "workflows", "workflowsFailed", "workflowsSucceeded",
+    "apiVersion",
+    "conditions",
+    "kind",
+    "kratix",
+    "lastAvailableTime",
+    "message",
+    "observedGeneration",
+    "requiredBy",
+    "requiredPromises",
+    "status",
+    "version",
+    "workflows",
+    "workflowsFailed",
+    "workflowsSucceeded",
 ];
 /// Typed fields of a status that may not be null; the API server drops a null there.
 const NEVER_NULL: [&str; 4] = ["message", "conditions", "observedGeneration", "workflows"];
@@ -99,7 +124,9 @@ pub(crate) fn keep_what_the_schema_knows(object: &mut Value) {
     let Some(status) = object.get_mut("status").and_then(Value::as_object_mut) else { return };
     match &*kind {
         "Promise" => status.retain(|key, _| PROMISE_STATUS.contains(&&**key)),
-        "Widget" | "Gadget" => status.retain(|key, value| !(value.is_null() && NEVER_NULL.contains(&&**key))),
+        "Widget" | "Gadget" => {
+            status.retain(|key, value| !(value.is_null() && NEVER_NULL.contains(&&**key)));
+        }
         _ => {}
     }
 }

@@ -65,7 +65,13 @@ impl Pod {
     /// Lays out the files of a case.
     pub(crate) fn lay_out(case: &Case) -> Self {
         let pod = Self { dir: tempfile::Builder::new().prefix("pod").tempdir().unwrap() };
-        for folder in ["root/kratix/input", "root/kratix/output", "root/kratix/metadata", "cluster", "home/.kube"] {
+        for folder in [
+            "root/kratix/input",
+            "root/kratix/output",
+            "root/kratix/metadata",
+            "cluster",
+            "home/.kube",
+        ] {
             fs::create_dir_all(pod.dir.path().join(folder)).unwrap();
         }
         let wcf = pod.root().join("work-creator-files");
@@ -100,8 +106,13 @@ impl Pod {
             command.arg(&case.command);
         }
         command.args(case.args.iter().flatten());
-        command.env("HOME", &home).env("PATH", "/usr/bin:/bin").env("BOOKEND_POD_ROOT", self.root());
-        command.envs(case.env.iter().filter_map(|(name, value)| value.as_ref().map(|value| (name, value))));
+        command
+            .env("HOME", &home)
+            .env("PATH", "/usr/bin:/bin")
+            .env("BOOKEND_POD_ROOT", self.root());
+        command.envs(
+            case.env.iter().filter_map(|(name, value)| value.as_ref().map(|value| (name, value))),
+        );
         match cluster {
             Cluster::Folder => {
                 give_away(&self.cluster());
@@ -127,7 +138,10 @@ impl Pod {
         let before = self.kratix_files();
         let stderr_path = self.dir.path().join("stderr");
         let mut command = self.command(case, cluster);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&stderr_path).unwrap());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(&stderr_path).unwrap());
         let started = Timestamp::now();
         let code = wait(command.spawn().unwrap());
         let ended = Timestamp::now();
@@ -153,7 +167,8 @@ impl Pod {
                     folders.push(entry.path());
                 } else if kind.is_file() {
                     let mode = entry.metadata().unwrap().permissions().mode() & 0o7777;
-                    let seen = format!("/{}", entry.path().strip_prefix(self.root()).unwrap().display());
+                    let seen =
+                        format!("/{}", entry.path().strip_prefix(self.root()).unwrap().display());
                     let bytes = fs::read(entry.path()).unwrap();
                     found.insert(seen, File { mode: format!("{mode:04o}"), bytes, is_new: false });
                 }
@@ -204,7 +219,8 @@ fn lay_out_tree(root: &Path, tree: &BTreeMap<String, Value>) {
 }
 
 fn set_mode(path: &Path, mode: &str) {
-    fs::set_permissions(path, Permissions::from_mode(u32::from_str_radix(mode, 8).unwrap())).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(u32::from_str_radix(mode, 8).unwrap()))
+        .unwrap();
 }
 
 pub(crate) fn is_root() -> bool {

@@ -110,7 +110,8 @@ impl State {
             let left = answer.times.unwrap_or(usize::MAX);
             if left > 0 && answer.is_for(&request.method, &request.path) {
                 answer.times = answer.times.map(|times| times - 1);
-                let content_type = answer.content_type.clone().unwrap_or_else(|| "application/json".to_owned());
+                let content_type =
+                    answer.content_type.clone().unwrap_or_else(|| "application/json".to_owned());
                 return (answer.status, content_type, answer.body.clone().into_bytes());
             }
         }
@@ -123,14 +124,16 @@ impl State {
 
     /// Answers as Kubernetes does.
     fn by_itself(&mut self, request: &Request) -> Result<(u16, Value), Refusal> {
-        let place = Place::parse(&request.path).ok_or_else(|| Refusal::new(404, "NotFound", "no such path"))?;
+        let place = Place::parse(&request.path)
+            .ok_or_else(|| Refusal::new(404, "NotFound", "no such path"))?;
         let body = || serde_json::from_slice::<Value>(&request.body).unwrap();
         let store = &mut self.store;
         let plural = &*place.resource;
         match (&*request.method, place.name.as_deref()) {
             ("GET", Some(name)) => Ok((200, store.get(plural, &place.namespace, name)?)),
             ("GET", None) => {
-                let mut items = store.list(plural, &place.namespace, &label_selector(&request.query))?;
+                let mut items =
+                    store.list(plural, &place.namespace, &label_selector(&request.query))?;
                 let partial = request.accept.contains("as=PartialObjectMetadataList");
                 if partial {
                     for item in &mut items {
@@ -139,11 +142,18 @@ impl State {
                 }
                 let kind = if partial { "PartialObjectMetadataList" } else { "List" };
                 let version = if partial { "meta.k8s.io/v1" } else { "v1" };
-                Ok((200, json!({ "kind": kind, "apiVersion": version, "metadata": {}, "items": items })))
+                Ok((
+                    200,
+                    json!({ "kind": kind, "apiVersion": version, "metadata": {}, "items": items }),
+                ))
             }
             ("POST", None) => Ok((201, store.create(body())?)),
-            ("PUT", Some(name)) => Ok((200, store.put(plural, &place.namespace, name, &body(), place.status)?)),
-            ("PATCH", Some(name)) => Ok((200, store.merge(plural, &place.namespace, name, &body(), place.status)?)),
+            ("PUT", Some(name)) => {
+                Ok((200, store.put(plural, &place.namespace, name, &body(), place.status)?))
+            }
+            ("PATCH", Some(name)) => {
+                Ok((200, store.merge(plural, &place.namespace, name, &body(), place.status)?))
+            }
             ("DELETE", Some(name)) => Ok((200, store.delete(plural, &place.namespace, name)?)),
             _ => Err(Refusal::new(405, "MethodNotAllowed", "not allowed")),
         }

@@ -40,7 +40,12 @@ impl Store {
         self.objects.clone()
     }
 
-    pub(crate) fn get(&self, resource: &str, namespace: &Option<String>, name: &str) -> Result<Value, Refusal> {
+    pub(crate) fn get(
+        &self,
+        resource: &str,
+        namespace: &Option<String>,
+        name: &str,
+    ) -> Result<Value, Refusal> {
         let key = self.key(resource, namespace, name)?;
         self.objects.get(&key).cloned().ok_or_else(|| missing(resource, name))
     }
@@ -54,8 +59,13 @@ impl Store {
         let kind = kind_of(resource)?;
         let here = |object: &&Value| {
             object["kind"] == kind.name
-                && namespace.as_deref().is_none_or(|wanted| object["metadata"]["namespace"] == wanted)
-                && selector.split(',').filter(|part| !part.is_empty()).all(|part| matches(part, object))
+                && namespace
+                    .as_deref()
+                    .is_none_or(|wanted| object["metadata"]["namespace"] == wanted)
+                && selector
+                    .split(',')
+                    .filter(|part| !part.is_empty())
+                    .all(|part| matches(part, object))
         };
         Ok(self.objects.values().filter(here).cloned().collect())
     }
@@ -67,7 +77,10 @@ impl Store {
         }
         self.version += 1;
         let metadata = object["metadata"].as_object_mut().unwrap();
-        metadata.insert("uid".to_owned(), json!(format!("00000000-0000-4000-8000-{:012}", self.version)));
+        metadata.insert(
+            "uid".to_owned(),
+            json!(format!("00000000-0000-4000-8000-{:012}", self.version)),
+        );
         metadata.insert("resourceVersion".to_owned(), json!(self.version.to_string()));
         metadata.insert("creationTimestamp".to_owned(), json!("2026-11-21T07:36:00Z"));
         metadata.insert("generation".to_owned(), json!(1));
@@ -111,7 +124,8 @@ impl Store {
             self.version += 1;
             new["metadata"]["resourceVersion"] = json!(self.version.to_string());
             if new.get("spec") != old.get("spec") {
-                new["metadata"]["generation"] = json!(old["metadata"]["generation"].as_u64().unwrap_or(1) + 1);
+                new["metadata"]["generation"] =
+                    json!(old["metadata"]["generation"].as_u64().unwrap_or(1) + 1);
             }
         }
         let key = self.key(resource, namespace, name)?;
@@ -146,7 +160,12 @@ impl Store {
         self.objects.remove(&key).ok_or_else(|| missing(resource, name))
     }
 
-    fn key(&self, resource: &str, namespace: &Option<String>, name: &str) -> Result<String, Refusal> {
+    fn key(
+        &self,
+        resource: &str,
+        namespace: &Option<String>,
+        name: &str,
+    ) -> Result<String, Refusal> {
         let kind = kind_of(resource)?;
         if kind.namespaced != namespace.is_some() {
             return Err(Refusal::new(404, "NotFound", "404 page not found"));
@@ -156,8 +175,9 @@ impl Store {
 }
 
 fn kind_of(resource: &str) -> Result<Kind, Refusal> {
-    let found =
-        KINDS.iter().find(|kind| format!("{}.{}/{}", kind.plural, kind.group, kind.version) == resource);
+    let found = KINDS
+        .iter()
+        .find(|kind| format!("{}.{}/{}", kind.plural, kind.group, kind.version) == resource);
     found.copied().ok_or_else(|| Refusal::new(404, "NotFound", "404 page not found"))
 }
 

@@ -33,9 +33,10 @@ pub(crate) struct Ruling {
 
 /// Returns every ruling.
 pub(crate) fn all() -> Vec<Ruling> {
-    let commands = ruling("cli/version", Because::Decision, "`--version` prints the version", |_, expect| {
-        expect.end = End::Success;
-    });
+    let commands =
+        ruling("cli/version", Because::Decision, "`--version` prints the version", |_, expect| {
+            expect.end = End::Success;
+        });
     [vec![commands], reader::all(), status::all(), writer::all()].into_iter().flatten().collect()
 }
 

@@ -14,10 +14,12 @@ const OWNED: &str = "what the controller owns stays, with a warning";
 const SETTLED: &str = "a phase that the controller has settled stays";
 const NO_ENTRY: &str = "a missing entry is a warning: the work is done and the rest is written";
 const NOT_PREPARED: &str = "without an entry to suspend nothing is written, not even the label";
-const NEGATIVE: &str = "a negative duration is refused: it would start the pipeline again without end";
+const NEGATIVE: &str =
+    "a negative duration is refused: it would start the pipeline again without end";
 const NOT_COMPLETE: &str = "a delete workflow does not complete the configure workflow";
 const COUNTED: &str = "attempts that are no number count as none";
-const NO_SUBRESOURCE: &str = "the error says that the CRD lacks the status subresource; nothing is written";
+const NO_SUBRESOURCE: &str =
+    "the error says that the CRD lacks the status subresource; nothing is written";
 
 pub(super) fn all() -> Vec<Ruling> {
     [of_values(), of_ownership(), of_conflicts(), of_suspension()].into_iter().flatten().collect()
@@ -30,22 +32,39 @@ fn of_values() -> Vec<Ruling> {
                 rename(&mut expect.status()[key], "true", "y");
             }
         }),
-        ruling("update-status/yaml11", Better, TEXT_KEYS, |_, expect| rename(expect.status(), "false", "n")),
-        ruling("update-status/nested-replaces", Kept, "top-level keys replace, as Kratix documents", as_recorded),
-        ruling("update-status/numbers-beyond-2-53", Better, "integers of 64 bits keep every digit", |_, expect| {
-            let status = expect.status();
-            status["a"] = json!(9_007_199_254_740_993_u64);
-            status["b"] = json!(123_456_789_012_345_678_u64);
-            status["c"] = json!(9_223_372_036_854_775_807_u64);
-            status["d"] = json!(-9_007_199_254_740_993_i64);
+        ruling("update-status/yaml11", Better, TEXT_KEYS, |_, expect| {
+            rename(expect.status(), "false", "n");
         }),
+        ruling(
+            "update-status/nested-replaces",
+            Kept,
+            "top-level keys replace, as Kratix documents",
+            as_recorded,
+        ),
+        ruling(
+            "update-status/numbers-beyond-2-53",
+            Better,
+            "integers of 64 bits keep every digit",
+            |_, expect| {
+                let status = expect.status();
+                status["a"] = json!(9_007_199_254_740_993_u64);
+                status["b"] = json!(123_456_789_012_345_678_u64);
+                status["c"] = json!(9_223_372_036_854_775_807_u64);
+                status["d"] = json!(-9_007_199_254_740_993_i64);
+            },
+        ),
         ruling(
             "update-status/numbers-beyond-int64",
             Kept,
             "sent exactly, but the API server itself keeps larger integers as floats",
             as_recorded,
         ),
-        ruling("update-status/status-not-a-map", Better, "a status that is no map is an error, no crash", as_recorded),
+        ruling(
+            "update-status/status-not-a-map",
+            Better,
+            "a status that is no map is an error, no crash",
+            as_recorded,
+        ),
     ]
 }
 
