@@ -33,6 +33,8 @@ pub enum Command {
     /// Merge status.yaml into the status of the object
     #[command(alias = "update-status")]
     Status(Status),
+    /// Run a workflow on this machine, from a Promise and a request
+    Run(Box<Run>),
 }
 
 /// Settings of every command; all ours.
@@ -44,9 +46,9 @@ pub struct Common {
     /// Put this before every absolute path of the pod
     #[arg(long, global = true, env = "BOOKEND_POD_ROOT", value_name = "DIR", hide = true)]
     pub pod_root: Option<PathBuf>,
-    /// Show log lines from this level on
-    #[arg(long, global = true, env = "BOOKEND_LOG", value_name = "LEVEL", default_value = "info")]
-    pub log: Level,
+    /// Show log lines from this level on; without it `info` in a step, `warn` elsewhere
+    #[arg(long, global = true, env = "BOOKEND_LOG", value_name = "LEVEL")]
+    pub log: Option<Level>,
     /// Write log lines like this
     #[arg(
         long,
@@ -220,4 +222,61 @@ pub struct Status {
     /// Words without use
     #[command(flatten)]
     pub surplus: Surplus,
+}
+
+/// Arguments of `run`; all ours.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// File with the Promise; `-` reads stdin
+    pub promise: PathBuf,
+    /// File with the request; `-` reads stdin
+    pub request: Option<PathBuf>,
+    /// Put the objects of this file into the cluster first: ConfigMaps, Secrets, Destinations
+    #[arg(long, value_name = "FILE")]
+    pub with: Vec<PathBuf>,
+    /// Run these pipelines
+    #[arg(long, value_name = "ACTION", default_value = "configure")]
+    pub action: Action,
+    /// Run the workflow of this object; without it that of the request where one is given
+    #[arg(long = "type", value_name = "TYPE")]
+    pub workflow_type: Option<WorkflowKind>,
+    /// Put the results into this folder
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Run this command for a stage whose image brings its own: `NAME=COMMAND ARGUMENT…`
+    #[arg(long = "stage", value_name = "NAME=COMMAND", value_parser = crate::local::run::parse_stage_command)]
+    pub stages: Vec<(String, Vec<String>)>,
+    /// Print the result like this
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub output: Output,
+    /// Show what stages write while they run
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// Which list of pipelines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Action {
+    /// The object is new or has changed
+    Configure,
+    /// The object is going
+    Delete,
+}
+
+/// Whose pipelines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum WorkflowKind {
+    /// Those of the Promise itself
+    Promise,
+    /// Those of a request
+    Resource,
+}
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people
+    Text,
+    /// For programs
+    Json,
 }

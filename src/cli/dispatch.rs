@@ -6,14 +6,35 @@ use std::path::{Path, PathBuf};
 use tracing::{info, warn};
 
 use super::AnyFault;
-use super::args::{self, Cli, Command, Common};
-use super::settings::{self, UsageError};
+use super::args::{self, Cli, Command, Common, Output};
+use super::settings;
 use crate::cluster::Cluster;
 use crate::cluster::folder::FolderCluster;
 use crate::cluster::live::LiveCluster;
 use crate::contract::{Layout, layout};
-use crate::exit::Exit;
+use crate::exit::{Exit, Fault};
+use crate::local::engine::Process;
+use crate::local::report::Ending;
+use crate::local::{render, run};
+use crate::logging;
 use crate::steps::{Clock, Context, reader, status, writer};
+
+/// The machine gives no event loop.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to start the event loop")]
+struct RuntimeError {
+    source: std::io::Error,
+}
+
+impl Fault for RuntimeError {
+    fn exit(&self) -> Exit {
+        Exit::Bug
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("raise the limit of open files (`ulimit -n`) and try again".into())
+    }
+}
 
 /// Runs the command to its end, or until the platform asks to stop.
 pub(super) fn run(cli: Cli) -> Result<Exit, AnyFault> {
@@ -21,7 +42,7 @@ pub(super) fn run(cli: Cli) -> Result<Exit, AnyFault> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|source| UsageError::Runtime { source })?;
+        .map_err(|source| RuntimeError { source })?;
     let outcome = runtime.block_on(async {
         tokio::select! {
             biased;
@@ -44,6 +65,23 @@ async fn command(cli: Cli) -> Result<Exit, AnyFault> {
         Command::Reader(args) => on_cluster(common, Step::Reader(&args)).await,
         Command::Writer(args) => on_cluster(common, Step::Writer(&args)).await,
         Command::Status(args) => on_cluster(common, Step::Status(&args)).await,
+        Command::Run(args) => local_run(common, *args).await,
+    }
+}
+
+/// Runs a workflow here. The report is printed whether or not a stage failed; a failure is told after it.
+async fn local_run(common: &Common, args: args::Run) -> Result<Exit, AnyFault> {
+    let echo = args.verbose.then_some(logging::to_stderr as fn(&str));
+    let engine = Process { echo, ..Process::new(std::env::vars_os()) };
+    let output = args.output;
+    let report = run::run(&settings::run(common, args), &engine, Clock::System).await?;
+    logging::to_stdout(&match output {
+        Output::Text => render::render(&report),
+        Output::Json => format!("{:#}\n", render::to_json(&report)),
+    });
+    match report.ending {
+        Ending::Failed(failure) => Err(failure.into()),
+        Ending::Done | Ending::Suspended { .. } => Ok(Exit::Done),
     }
 }
 

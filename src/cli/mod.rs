@@ -9,11 +9,12 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::contract::layout;
 use crate::exit::{Exit, Fault};
 use crate::{local, logging, report};
-use args::{Cli, Level};
+use args::{Cli, Command, Level};
 
 /// Runs the program with these arguments, the first of which is its own name, and returns how it ended.
 pub fn main(arguments: Vec<OsString>) -> Exit {
@@ -25,7 +26,7 @@ pub fn main(arguments: Vec<OsString>) -> Exit {
         Ok(cli) => cli,
         Err(exit) => return exit,
     };
-    logging::start(cli.common.log_format, level(cli.common.log));
+    logging::start(cli.common.log_format, level(&cli));
     match dispatch::run(cli) {
         Ok(exit) => exit,
         Err(fault) => {
@@ -57,14 +58,18 @@ fn parse(arguments: Vec<OsString>) -> Result<Cli, Exit> {
     }
 }
 
-fn level(level: Level) -> tracing_subscriber::filter::LevelFilter {
-    use tracing_subscriber::filter::LevelFilter;
-    match level {
-        Level::Error => LevelFilter::ERROR,
-        Level::Warn => LevelFilter::WARN,
-        Level::Info => LevelFilter::INFO,
-        Level::Debug => LevelFilter::DEBUG,
-        Level::Trace => LevelFilter::TRACE,
+/// A step tells its effects, for the log of its pod; other commands print a result instead.
+fn level(cli: &Cli) -> LevelFilter {
+    match cli.common.log {
+        Some(Level::Error) => LevelFilter::ERROR,
+        Some(Level::Warn) => LevelFilter::WARN,
+        Some(Level::Info) => LevelFilter::INFO,
+        Some(Level::Debug) => LevelFilter::DEBUG,
+        Some(Level::Trace) => LevelFilter::TRACE,
+        None => match cli.command {
+            Some(Command::Reader(_) | Command::Writer(_) | Command::Status(_)) => LevelFilter::INFO,
+            _ => LevelFilter::WARN,
+        },
     }
 }
 

@@ -68,5 +68,7 @@ pub const SCHEDULING_KEY: &str = "destinationSelectors";
 pub const SCHEDULING_PREFIX: &str = "destination-selectors-";
 /// `source` of a selector that stands in the Promise itself.
 pub const SOURCE_PROMISE: &str = "promise";
+/// `source` of a selector that a promise workflow wrote.
+pub const SOURCE_PROMISE_WORKFLOW: &str = "promise-workflow";
 /// Start of every Job's name.
 pub const JOB_PREFIX: &str = "kratix-";

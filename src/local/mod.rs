@@ -1,5 +1,8 @@
-//! Runs a workflow on this machine.
+//! Runs a workflow on this machine: the pod, the engine for users' containers, and the report.
 
 pub mod engine;
 pub mod pod;
-pub mod stop;
+pub mod render;
+pub mod report;
+pub mod run;
+mod scratch;

@@ -1,4 +1,7 @@
 //! `run`: a workflow from its Promise and request, on this machine.
+#![cfg(target_os = "linux")] // the process engine needs namespaces
 
-#[cfg(target_os = "linux")]
 mod engine;
+mod pod_spec;
+mod support;
+mod workflow;

@@ -83,7 +83,8 @@ fn rust_files(folder: &str) -> Vec<PathBuf> {
 
 /// Lines of a file that are code of the product: no comments, nothing from its test module on.
 fn code(path: &Path) -> Vec<(usize, String)> {
-    if path.file_name().is_some_and(|name| name == "tests.rs") {
+    if relative(path).contains("/tests/") || path.file_name().is_some_and(|name| name == "tests.rs")
+    {
         return Vec::new();
     }
     fs::read_to_string(path)

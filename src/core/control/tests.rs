@@ -1,3 +1,5 @@
+//! Tables over the workflow control file and Go's durations.
+
 use super::*;
 
 fn map(entries: &[(&str, Node)]) -> Node {

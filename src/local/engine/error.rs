@@ -75,12 +75,6 @@ pub enum EngineError {
         /// Why.
         source: io::Error,
     },
-    /// Somebody asked us to end.
-    #[error("stopped in stage `{stage}` by a signal")]
-    Stopped {
-        /// The stage.
-        stage: String,
-    },
 }
 
 impl Fault for EngineError {
@@ -91,8 +85,7 @@ impl Fault for EngineError {
             Self::Mount { .. }
             | Self::WorkingDir { .. }
             | Self::NotFound { .. }
-            | Self::Exec { .. }
-            | Self::Stopped { .. } => Exit::Stage,
+            | Self::Exec { .. } => Exit::Stage,
         }
     }
 
@@ -106,7 +99,7 @@ impl Fault for EngineError {
                 "install `{command}`: the process engine takes commands from this machine, not from the image"
             ),
             Self::Exec { .. } => "check that the file may be executed and that its interpreter (`#!`) is on this machine".into(),
-            Self::Start { .. } | Self::Stopped { .. } => return None,
+            Self::Start { .. } => return None,
         })
     }
 }

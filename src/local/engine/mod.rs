@@ -19,7 +19,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::stop::Stop;
 use crate::contract::env;
 use crate::exit::Exit;
 pub use error::EngineError;
@@ -103,11 +102,9 @@ impl std::fmt::Display for End {
 /// What runs stages.
 pub trait Engine: Sync {
     /// Runs a stage to its end. An error means that it did not run; a failing stage is no error here.
-    fn run(
-        &self,
-        stage: &Stage,
-        stop: &mut Stop,
-    ) -> impl Future<Output = Result<Ended, EngineError>> + Send;
+    ///
+    /// Dropping the future ends the stage.
+    fn run(&self, stage: &Stage) -> impl Future<Output = Result<Ended, EngineError>> + Send;
 }
 
 /// Runs stages as processes of this machine; needs no image and no root (Linux only).
@@ -161,7 +158,7 @@ pub fn stage_main() -> Exit {
 
 #[cfg(not(target_os = "linux"))]
 impl Engine for Process {
-    async fn run(&self, stage: &Stage, _stop: &mut Stop) -> Result<Ended, EngineError> {
+    async fn run(&self, stage: &Stage) -> Result<Ended, EngineError> {
         let stage = stage.name.clone();
         Err(EngineError::Unsupported { stage, system: std::env::consts::OS })
     }

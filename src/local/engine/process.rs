@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,6 @@ use tokio::time::timeout;
 
 use super::child::{Refusal, Spec};
 use super::{End, Ended, Engine, EngineError, Process, STAGE_WORD, Stage, Tail};
-use crate::local::stop::Stop;
 
 /// Time between SIGTERM and SIGKILL for a stage that is asked to end.
 const GRACE: Duration = Duration::from_secs(3);
@@ -26,20 +25,14 @@ const GRACE: Duration = Duration::from_secs(3);
 const REST_OF_OUTPUT: Duration = Duration::from_millis(300);
 
 impl Engine for Process {
-    async fn run(&self, stage: &Stage, stop: &mut Stop) -> Result<Ended, EngineError> {
+    /// Dropping the future ends the stage: it is asked to, and made to after [`GRACE`].
+    async fn run(&self, stage: &Stage) -> Result<Ended, EngineError> {
         let started = |source| EngineError::Start { stage: stage.name.clone(), source };
         let (child, channel, pipe) = self.start(stage).map_err(started)?;
         let group = Group::of(&child);
         let (output, output_ended) = collect(pipe, &stage.name, self.echo);
-        let waiting = wait(child, channel, Spec::of(stage), Arc::clone(&group.shared));
-
-        let outcome = tokio::select! {
-            outcome = waiting => outcome,
-            () = stop.requested() => {
-                group.end().await;
-                return Err(EngineError::Stopped { stage: stage.name.clone() });
-            }
-        };
+        let waiting = wait(child, channel, Spec::of(stage), Arc::clone(&group.0));
+        let outcome = waiting.await;
         let outcome =
             outcome.unwrap_or_else(|_| Err(io::Error::other("the waiting thread is gone")));
         let (status, refusal, elapsed) = outcome.map_err(started)?;
@@ -129,59 +122,48 @@ fn end(status: ExitStatus) -> End {
 }
 
 /// The processes of a stage. Dropping it ends them.
-struct Group {
-    shared: Arc<Members>,
-}
+struct Group(Arc<Members>);
 
 /// Shared with the waiting thread, which says when the number of the group may belong to somebody else.
 struct Members {
     leader: Pid,
-    waited: Mutex<bool>,
+    is_waited: Mutex<bool>,
+    waited: Condvar,
 }
 
 impl Group {
     fn of(child: &Child) -> Self {
         // A process id is positive and fits: the kernel's own limit is 2^22.
         let leader = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
-        Self { shared: Arc::new(Members { leader, waited: Mutex::new(false) }) }
-    }
-
-    /// Asks the stage to end, and makes it end when it does not.
-    async fn end(self) {
-        self.shared.signal(Signal::SIGTERM);
-        let deadline = Instant::now() + GRACE;
-        while Instant::now() < deadline && !self.shared.is_waited() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        Self(Arc::new(Members { leader, is_waited: Mutex::new(false), waited: Condvar::new() }))
     }
 }
 
 impl Drop for Group {
+    /// Blocks while a stage that was still running comes to its end; the run is over then, too.
     fn drop(&mut self) {
-        self.shared.signal(Signal::SIGKILL);
+        let is_waited = self.0.is_waited.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*is_waited {
+            // Fails only when nobody is left, which is what we want.
+            let _ = killpg(self.0.leader, Signal::SIGTERM);
+        }
+        let rest = self.0.waited.wait_timeout_while(is_waited, GRACE, |is_waited| !*is_waited);
+        let (is_waited, _) = rest.unwrap_or_else(PoisonError::into_inner);
+        if !*is_waited {
+            let _ = killpg(self.0.leader, Signal::SIGKILL);
+        }
     }
 }
 
 impl Members {
-    fn signal(&self, signal: Signal) {
-        let waited = self.waited.lock().unwrap_or_else(PoisonError::into_inner);
-        if !*waited {
-            // Fails only when nobody is left, which is what we want.
-            let _ = killpg(self.leader, signal);
-        }
-    }
-
-    fn is_waited(&self) -> bool {
-        *self.waited.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Waits for the leader, ends whoever it left behind, and only then gives its number back to the system.
     fn wait(&self, child: &mut Child) -> io::Result<ExitStatus> {
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
         while let Err(nix::errno::Errno::EINTR) = waitid(Id::Pid(self.leader), flags) {}
-        self.signal(Signal::SIGKILL);
-        let mut waited = self.waited.lock().unwrap_or_else(PoisonError::into_inner);
-        *waited = true;
+        let mut is_waited = self.is_waited.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = killpg(self.leader, Signal::SIGKILL);
+        *is_waited = true;
+        self.waited.notify_all();
         child.wait()
     }
 }

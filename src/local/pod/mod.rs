@@ -14,7 +14,6 @@ mod volume;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec};
 use serde::Deserialize as _;
@@ -22,7 +21,6 @@ use serde_json::Value;
 use tracing::{debug, warn};
 
 use super::engine::{Ended, Engine, Stage};
-use super::stop::Stop;
 use crate::cluster::Cluster;
 use crate::contract::Object;
 use crate::steps::Clock;
@@ -48,8 +46,6 @@ pub struct Host<'a, C, E> {
 pub struct PodReport {
     /// Users' containers that ran, in order.
     pub stages: Vec<Ran>,
-    /// Time in the containers of the platform.
-    pub steps_elapsed: Duration,
     /// What stands in for something else, a sentence each.
     pub warnings: Vec<String>,
 }
@@ -75,7 +71,6 @@ pub async fn run<C: Cluster, E: Engine>(
     host: &Host<'_, C, E>,
     job: &Object,
     dir: &Path,
-    stop: &mut Stop,
 ) -> Result<PodReport, PodError> {
     let template = template(job)?;
     let identity = identity(job, &template);
@@ -100,7 +95,7 @@ pub async fn run<C: Cluster, E: Engine>(
         report: PodReport { warnings: volumes.warnings, ..PodReport::default() },
     };
     make_dir(&pod.scratch)?;
-    pod.run(stop).await?;
+    pod.run().await?;
     Ok(pod.report)
 }
 
@@ -135,10 +130,10 @@ struct Pod<'a, C, E> {
 }
 
 impl<C: Cluster, E: Engine> Pod<'_, C, E> {
-    async fn run(&mut self, stop: &mut Stop) -> Result<(), PodError> {
+    async fn run(&mut self) -> Result<(), PodError> {
         let spec = self.spec;
         for container in spec.init_containers.iter().flatten().chain(&spec.containers) {
-            self.run_one(container, stop).await?;
+            self.run_one(container).await?;
             if self.report.failed().is_some() {
                 break;
             }
@@ -146,14 +141,12 @@ impl<C: Cluster, E: Engine> Pod<'_, C, E> {
         Ok(())
     }
 
-    async fn run_one(&mut self, container: &Container, stop: &mut Stop) -> Result<(), PodError> {
-        let begin = Instant::now();
+    async fn run_one(&mut self, container: &Container) -> Result<(), PodError> {
         let variables = env::variables(self.host.cluster, self.identity, container).await?;
         let mounts = mount::mounts(container, &variables, &self.folders)?;
         debug!(container = container.name, mounts = mounts.len(), "starting");
         if step::is_step(container) {
             step::run(self.host.cluster, self.host.clock, container, &variables, &mounts).await?;
-            self.report.steps_elapsed += begin.elapsed();
             return Ok(());
         }
         let working_dir = container.working_dir.as_deref().unwrap_or_default();
@@ -165,7 +158,7 @@ impl<C: Cluster, E: Engine> Pod<'_, C, E> {
             mounts,
             scratch: self.scratch.clone(),
         };
-        let ended = self.host.engine.run(&stage, stop).await?;
+        let ended = self.host.engine.run(&stage).await?;
         debug!(stage = stage.name, end = %ended.end, "ended");
         self.report.stages.push(Ran { name: stage.name, ended });
         Ok(())

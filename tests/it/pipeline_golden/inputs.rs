@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use bookend::contract::Object;
 use bookend::core::promise::{Promise, check};
 use bookend::core::schema;
-use serde_json::Value;
 
 use super::{manifest_dir, sorted};
 
@@ -61,7 +60,7 @@ fn is_yaml(path: &Path) -> bool {
 }
 
 fn documents(path: &Path) -> Vec<Object> {
-    let text = std::fs::read_to_string(path).unwrap();
-    let documents: Result<Vec<Value>, _> = serde_saphyr::from_multiple(&text);
-    documents.into_iter().flatten().filter_map(Object::from_value).collect()
+    let bytes = std::fs::read(path).unwrap();
+    bookend::files::yaml::parse_objects(&bytes)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bookend::local::engine::{End, Ended, Engine as _, EngineError, Mount, Process, Stage};
-use bookend::local::stop::Stop;
 
 /// One folder, one stage.
 struct Case {
@@ -52,7 +51,7 @@ impl Case {
         let mut engine = Process::new(variables);
         engine.program = PathBuf::from(env!("CARGO_BIN_EXE_bookend"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(engine.run(&self.stage, &mut Stop::never()))
+        runtime.block_on(engine.run(&self.stage))
     }
 
     #[track_caller]
@@ -217,4 +216,26 @@ fn a_daemon_that_left_the_group_does_not_hold_the_run() {
     let begin = std::time::Instant::now();
     assert_eq!(case.succeeds(), ["started"]);
     assert!(begin.elapsed().as_secs() < 2);
+}
+
+#[test]
+fn dropping_the_run_asks_the_stage_to_end() {
+    let case = sh("trap 'echo asked > /out/trap; exit 0' TERM; touch /out/ready; while :; do sleep 0.01; done")
+        .mount("out", "/out", false);
+    let variables = case.environment.iter().map(|(name, value)| (name.into(), value.into()));
+    let mut engine = Process::new(variables);
+    engine.program = PathBuf::from(env!("CARGO_BIN_EXE_bookend"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let ready = async {
+            while !case.path("out/ready").exists() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            ended = engine.run(&case.stage) => panic!("{ended:?}"),
+            () = ready => {}
+        }
+    });
+    assert_eq!(fs::read_to_string(case.path("out/trap")).unwrap(), "asked\n");
 }
