@@ -259,6 +259,13 @@ mod tests {
                  message larger than max (3 vs. 2)",
             ),
             (
+                500,
+                "",
+                "resourceVersion should not be set on objects to be created",
+                "Invalid: works.platform.kratix.io team-a/x was refused: resourceVersion should not be set on objects \
+                 to be created",
+            ),
+            (
                 422,
                 "Invalid",
                 "spec.a",
