@@ -7,17 +7,34 @@ use tracing::{info, warn};
 
 use super::AnyFault;
 use super::args::{self, Cli, Command, Common, Output};
-use super::settings::{self, UsageError};
+use super::settings;
 use crate::cluster::Cluster;
 use crate::cluster::folder::FolderCluster;
 use crate::cluster::live::LiveCluster;
 use crate::contract::{Layout, layout};
-use crate::exit::Exit;
+use crate::exit::{Exit, Fault};
 use crate::local::engine::Process;
 use crate::local::report::Ending;
 use crate::local::{render, run};
 use crate::logging;
 use crate::steps::{Clock, Context, reader, status, writer};
+
+/// The machine gives no event loop.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to start the event loop")]
+struct RuntimeError {
+    source: std::io::Error,
+}
+
+impl Fault for RuntimeError {
+    fn exit(&self) -> Exit {
+        Exit::Bug
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("raise the limit of open files (`ulimit -n`) and try again".into())
+    }
+}
 
 /// Runs the command to its end, or until the platform asks to stop.
 pub(super) fn run(cli: Cli) -> Result<Exit, AnyFault> {
@@ -25,7 +42,7 @@ pub(super) fn run(cli: Cli) -> Result<Exit, AnyFault> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|source| UsageError::Runtime { source })?;
+        .map_err(|source| RuntimeError { source })?;
     let outcome = runtime.block_on(async {
         tokio::select! {
             biased;

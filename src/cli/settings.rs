@@ -1,91 +1,29 @@
 //! From arguments to what a step takes: which words mean true, what may not be empty.
 
-use std::fmt::Write as _;
-
 use super::args;
+use crate::contract::ObjectKey;
 use crate::contract::kinds::SYSTEM_NAMESPACE;
-use crate::contract::{Kind, ObjectKey, env};
 use crate::core::promise::{WorkflowAction, WorkflowType};
-use crate::exit::{Exit, Fault};
 use crate::files::tree::Limits;
 use crate::local::run::Run;
+use crate::steps::settings::{ObjectVariables, SettingsError, is_true};
 use crate::steps::{reader, status, writer};
 
-/// A command line that cannot be run.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub(super) enum UsageError {
-    /// Settings that name the object are not there.
-    #[error("the object is not named: {missing} not set")]
-    NoObject {
-        /// `VARIABLE (--flag), …`.
-        missing: String,
-    },
-    /// The machine gives no event loop.
-    #[error("failed to start the event loop")]
-    Runtime {
-        /// Why.
-        source: std::io::Error,
-    },
-}
-
-impl Fault for UsageError {
-    fn exit(&self) -> Exit {
-        match self {
-            Self::NoObject { .. } => Exit::Usage,
-            Self::Runtime { .. } => Exit::Bug,
-        }
+fn key(target: &args::Target) -> Result<ObjectKey, SettingsError> {
+    ObjectVariables {
+        group: &target.object_group,
+        version: &target.object_version,
+        kind: &target.object_kind,
+        plural: &target.crd_plural,
+        name: &target.object_name,
+        namespace: &target.object_namespace,
+        cluster_scoped: &target.cluster_scoped,
     }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::NoObject { .. } => Some(
-                "run this in a pod that Kratix made, which sets these variables, or give the flags"
-                    .into(),
-            ),
-            Self::Runtime { .. } => {
-                Some("raise the limit of open files (`ulimit -n`) and try again".into())
-            }
-        }
-    }
-}
-
-/// Kratix compares with exactly this word; `True` and `1` mean no (contract.md 1.4).
-fn is_true(word: &str) -> bool {
-    word == "true"
-}
-
-fn key(target: &args::Target) -> Result<ObjectKey, UsageError> {
-    let needed = [
-        (&target.object_group, env::OBJECT_GROUP, "--object-group"),
-        (&target.object_version, env::OBJECT_VERSION, "--object-version"),
-        (&target.crd_plural, env::CRD_PLURAL, "--crd-plural"),
-        (&target.object_name, env::OBJECT_NAME, "--object-name"),
-    ];
-    let mut missing = String::new();
-    for (_, variable, flag) in needed.iter().filter(|(value, ..)| value.is_empty()) {
-        let separator = if missing.is_empty() { "" } else { ", " };
-        let _ = write!(missing, "{separator}{variable} ({flag})");
-    }
-    if !missing.is_empty() {
-        return Err(UsageError::NoObject { missing });
-    }
-    let kind = Kind {
-        group: target.object_group.clone().into(),
-        version: target.object_version.clone().into(),
-        kind: target.object_kind.clone().into(),
-        plural: target.crd_plural.clone().into(),
-        namespaced: !is_true(&target.cluster_scoped),
-    };
-    let namespace = match target.object_namespace.as_str() {
-        "" => "default",
-        namespace => namespace,
-    };
-    Ok(kind.object(Some(namespace), &target.object_name))
+    .key()
 }
 
 /// What the reader takes.
-pub(super) fn reader(args: &args::Reader) -> Result<reader::Reader, UsageError> {
+pub(super) fn reader(args: &args::Reader) -> Result<reader::Reader, SettingsError> {
     Ok(reader::Reader {
         key: key(&args.target)?,
         dry_run: is_true(&args.dry_run.dry_run),
@@ -116,7 +54,7 @@ pub(super) fn writer(args: &args::Writer) -> writer::Writer {
 }
 
 /// What the status step takes.
-pub(super) fn status(args: &args::Status) -> Result<status::Status, UsageError> {
+pub(super) fn status(args: &args::Status) -> Result<status::Status, SettingsError> {
     Ok(status::Status {
         key: key(&args.target)?,
         workflow_type: args.workflow_type.clone(),
@@ -154,8 +92,9 @@ mod tests {
 
     use super::*;
     use crate::cli::args::{Cli, Command};
+    use crate::exit::{Exit, Fault as _};
 
-    fn step_of(arguments: &[&str]) -> Result<reader::Reader, UsageError> {
+    fn step_of(arguments: &[&str]) -> Result<reader::Reader, SettingsError> {
         let all = ["bookend", "reader"].iter().chain(arguments);
         match Cli::try_parse_from(all).unwrap().command {
             Some(Command::Reader(args)) => reader(&args),
@@ -190,8 +129,7 @@ mod tests {
         let error = step_of(&["--object-name", "one"]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the object is not named: KRATIX_OBJECT_GROUP (--object-group), \
-             KRATIX_OBJECT_VERSION (--object-version), KRATIX_CRD_PLURAL (--crd-plural) not set"
+            "the object is not named: KRATIX_OBJECT_GROUP, KRATIX_OBJECT_VERSION, KRATIX_CRD_PLURAL not set"
         );
         assert_eq!(error.exit(), Exit::Usage);
     }

@@ -10,7 +10,7 @@ use super::reader::Reader;
 use super::status::{FILE_BYTES_MAX, Status};
 use super::writer::Writer;
 use crate::contract::pod::{command, flag};
-use crate::contract::{Kind, ObjectKey, env, layout};
+use crate::contract::{Kind, ObjectKey, env, labels, layout};
 use crate::exit::{Exit, Fault};
 
 /// One of the three steps, and the folder of the pod it works on.
@@ -40,6 +40,12 @@ pub enum SettingsError {
         /// The argument.
         word: String,
     },
+    /// Variables that name the object are not there.
+    #[error("the object is not named: {missing} not set")]
+    NoObject {
+        /// The variables.
+        missing: String,
+    },
     /// A flag without which the writer cannot work.
     #[error("the writer needs the flag `{flag}`")]
     Missing {
@@ -52,6 +58,70 @@ impl Fault for SettingsError {
     fn exit(&self) -> Exit {
         Exit::Usage
     }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoObject { .. } => Some(
+                "run this in a pod that Kratix made, which sets these variables, or give the flags \
+                 of the same names"
+                    .into(),
+            ),
+            Self::Command { .. } | Self::Argument { .. } | Self::Missing { .. } => None,
+        }
+    }
+}
+
+/// Kratix compares with exactly this word; `True` and `1` mean no (contract.md 1.4).
+pub fn is_true(word: &str) -> bool {
+    word == labels::TRUE
+}
+
+/// The variables that name the object, as they came.
+#[derive(Debug, Clone, Copy)]
+pub struct ObjectVariables<'a> {
+    /// API group.
+    pub group: &'a str,
+    /// API version without the group.
+    pub version: &'a str,
+    /// Kind; may be empty.
+    pub kind: &'a str,
+    /// Plural of the kind.
+    pub plural: &'a str,
+    /// Name.
+    pub name: &'a str,
+    /// Namespace; empty means `default` (contract.md 1.4).
+    pub namespace: &'a str,
+    /// Exactly `true` for an object without namespace.
+    pub cluster_scoped: &'a str,
+}
+
+impl ObjectVariables<'_> {
+    /// Returns the key of the object, or every variable that is missing.
+    pub fn key(self) -> Result<ObjectKey, SettingsError> {
+        let needed = [
+            (self.group, env::OBJECT_GROUP),
+            (self.version, env::OBJECT_VERSION),
+            (self.plural, env::CRD_PLURAL),
+            (self.name, env::OBJECT_NAME),
+        ];
+        let missing: Vec<_> = needed
+            .into_iter()
+            .filter(|(value, _)| value.is_empty())
+            .map(|(_, name)| name)
+            .collect();
+        if !missing.is_empty() {
+            return Err(SettingsError::NoObject { missing: missing.join(", ") });
+        }
+        let kind = Kind {
+            group: self.group.to_owned().into(),
+            version: self.version.to_owned().into(),
+            kind: self.kind.to_owned().into(),
+            plural: self.plural.to_owned().into(),
+            namespaced: !is_true(self.cluster_scoped),
+        };
+        let namespace = if self.namespace.is_empty() { "default" } else { self.namespace };
+        Ok(kind.object(Some(namespace), self.name))
+    }
 }
 
 /// Reads the arguments and variables of a container (contract.md 1 and 2).
@@ -62,13 +132,13 @@ pub fn parse(
     let variables = Variables(variables);
     let (word, rest) = arguments.split_first().map_or(("", arguments), |(word, rest)| (word, rest));
     match word {
-        command::READER => Ok(Step::Reader(reader(variables), variables.input_dir())),
+        command::READER => Ok(Step::Reader(reader(variables)?, variables.input_dir())),
         command::WORK_CREATOR => {
             let flags = flags(rest)?;
             let root = required(&flags, flag::INPUT_DIRECTORY)?;
             Ok(Step::Writer(Box::new(writer(&flags, variables)?), root.into()))
         }
-        command::UPDATE_STATUS => Ok(Step::Status(status(variables))),
+        command::UPDATE_STATUS => Ok(Step::Status(status(variables)?)),
         word => Err(SettingsError::Command { word: word.to_owned() }),
     }
 }
@@ -82,7 +152,7 @@ impl<'a> Variables<'a> {
     }
 
     fn is_true(self, name: &str) -> bool {
-        self.text(name) == "true"
+        is_true(self.text(name))
     }
 
     fn input_dir(self) -> PathBuf {
@@ -90,38 +160,38 @@ impl<'a> Variables<'a> {
         dir.unwrap_or(layout::INPUT_DIR).into()
     }
 
-    /// The object that triggered the pipeline; an empty namespace means `default` (contract.md 1.4).
-    fn object(self) -> ObjectKey {
-        let kind = Kind {
-            group: self.text(env::OBJECT_GROUP).to_owned().into(),
-            version: self.text(env::OBJECT_VERSION).to_owned().into(),
-            kind: self.text(env::OBJECT_KIND).to_owned().into(),
-            plural: self.text(env::CRD_PLURAL).to_owned().into(),
-            namespaced: !self.is_true(env::CLUSTER_SCOPED),
-        };
-        let namespace = Some(self.text(env::OBJECT_NAMESPACE)).filter(|text| !text.is_empty());
-        kind.object(Some(namespace.unwrap_or("default")), self.text(env::OBJECT_NAME))
+    fn object(self) -> Result<ObjectKey, SettingsError> {
+        ObjectVariables {
+            group: self.text(env::OBJECT_GROUP),
+            version: self.text(env::OBJECT_VERSION),
+            kind: self.text(env::OBJECT_KIND),
+            plural: self.text(env::CRD_PLURAL),
+            name: self.text(env::OBJECT_NAME),
+            namespace: self.text(env::OBJECT_NAMESPACE),
+            cluster_scoped: self.text(env::CLUSTER_SCOPED),
+        }
+        .key()
     }
 }
 
-fn reader(variables: Variables<'_>) -> Reader {
-    Reader {
-        key: variables.object(),
+fn reader(variables: Variables<'_>) -> Result<Reader, SettingsError> {
+    Ok(Reader {
+        key: variables.object()?,
         dry_run: variables.is_true(env::DRY_RUN),
         keep_managed_fields: false,
-    }
+    })
 }
 
-fn status(variables: Variables<'_>) -> Status {
-    Status {
-        key: variables.object(),
+fn status(variables: Variables<'_>) -> Result<Status, SettingsError> {
+    Ok(Status {
+        key: variables.object()?,
         workflow_type: variables.text(env::WORKFLOW_TYPE).to_owned(),
         action: variables.text(env::WORKFLOW_ACTION).to_owned(),
         pipeline: variables.text(env::PIPELINE_NAME).to_owned(),
         is_last: variables.is_true(env::IS_LAST_PIPELINE),
         dry_run: variables.is_true(env::DRY_RUN),
         file_bytes_max: FILE_BYTES_MAX,
-    }
+    })
 }
 
 fn writer(flags: &BTreeMap<&str, &str>, variables: Variables<'_>) -> Result<Writer, SettingsError> {

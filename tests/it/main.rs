@@ -4,15 +4,16 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     reason = "clippy knows helpers of unit tests as tests, but not those of this binary"
 )]
-#![cfg(test)] // or clippy takes the helpers of tests for production code
 #![cfg(test)] // or clippy takes the helpers of tests for production code
 
 mod cluster_body;
 mod cluster_contract;
 mod contract_doc;
 mod dockerfiles;
+mod golden;
 mod hostile;
 mod memory;
 mod pipeline_golden;
@@ -25,3 +26,7 @@ mod writer;
 mod writer_input;
 mod yaml;
 mod yaml_write;
+
+#[path = "../support/golden/mod.rs"]
+#[allow(dead_code, reason = "shared with tests/cluster")]
+mod support;
