@@ -65,6 +65,7 @@ impl Case {
 
 #[test]
 fn mounts_are_at_their_real_paths_and_the_machine_is_as_it_is() {
+    needs_namespaces!();
     let case =
         sh("cat /kratix/input/object.yaml; echo out > /kratix/output/a; ls /usr/bin/env; pwd")
             .mount("in", "/kratix/input", true)
@@ -77,6 +78,7 @@ fn mounts_are_at_their_real_paths_and_the_machine_is_as_it_is() {
 
 #[test]
 fn a_read_only_mount_refuses_every_way_to_write() {
+    needs_namespaces!();
     let case = sh("cd /kratix/input; touch new && echo made; echo x >> object.yaml && echo written; \
                    rm -f object.yaml && echo removed; mount -o remount,rw /kratix/input && touch new && echo remounted; cat object.yaml")
         .mount("in", "/kratix/input", true);
@@ -90,6 +92,7 @@ fn a_read_only_mount_refuses_every_way_to_write() {
 
 #[test]
 fn a_file_can_be_mounted_where_the_machine_has_none() {
+    needs_namespaces!();
     let case = sh("cat /etc/bookend-test/deep/config /etc/hostname-of-test; ls /etc/passwd /etc/hosts; echo x > /etc/hosts-of-stage")
         .file("config", "one\n")
         .file("host", "two\n")
@@ -102,6 +105,7 @@ fn a_file_can_be_mounted_where_the_machine_has_none() {
 
 #[test]
 fn a_mount_inside_a_mount_is_made_in_it() {
+    needs_namespaces!();
     let case = sh("echo a > /kratix/output/a; echo b > /kratix/output/cache/b; touch /kratix/input/x || ls /kratix/input")
         .mount("cache", "/kratix/output/cache", false)
         .mount("out", "/kratix/output", false)
@@ -115,6 +119,7 @@ fn a_mount_inside_a_mount_is_made_in_it() {
 
 #[test]
 fn an_existing_path_is_covered() {
+    needs_namespaces!();
     let case = sh("ls /usr/share").mount("share", "/usr/share", false).file("share.txt", "");
     fs::write(case.path("share/only"), "").unwrap();
     assert_eq!(case.succeeds(), ["only"]);
@@ -122,6 +127,7 @@ fn an_existing_path_is_covered() {
 
 #[test]
 fn the_containers_variables_win_and_the_machines_are_there() {
+    needs_namespaces!();
     let mut case = sh("echo $HOME $NAME $EMPTY. $PATH");
     case.environment.extend([("HOME", "/root"), ("NAME", "machine")]);
     case.stage.environment = vec![
@@ -134,6 +140,7 @@ fn the_containers_variables_win_and_the_machines_are_there() {
 
 #[test]
 fn the_working_directory_is_made_where_it_is_missing() {
+    needs_namespaces!();
     let mut case = sh("pwd; echo x > file; ls");
     case.stage.working_dir = "/app/src".into();
     assert_eq!(case.succeeds(), ["/app/src", "file"]);
@@ -142,6 +149,7 @@ fn the_working_directory_is_made_where_it_is_missing() {
 
 #[test]
 fn exit_codes_and_signals_are_told() {
+    needs_namespaces!();
     let check = |script: &str, end| assert_eq!(sh(script).run().unwrap().end, end);
     check("exit 3", End::Code(3));
     check("kill -9 $$", End::Signal(9));
@@ -151,6 +159,7 @@ fn exit_codes_and_signals_are_told() {
 
 #[test]
 fn a_command_that_is_not_there_is_named_with_the_path() {
+    needs_namespaces!();
     let mut case = sh("");
     case.stage.command = vec!["no-such-tool".into(), "x".into()];
     let error = case.run().unwrap_err();
@@ -162,6 +171,7 @@ fn a_command_that_is_not_there_is_named_with_the_path() {
 
 #[test]
 fn a_script_without_interpreter_is_told_apart_from_a_missing_command() {
+    needs_namespaces!();
     let mut case = sh("").file("script", "#!/no/such/interpreter\n");
     use std::os::unix::fs::PermissionsExt as _;
     let script = case.path("script");
@@ -174,6 +184,7 @@ fn a_script_without_interpreter_is_told_apart_from_a_missing_command() {
 
 #[test]
 fn a_mount_over_something_of_another_kind_is_named() {
+    needs_namespaces!();
     let case = sh("").mount("dir", "/etc/passwd", false);
     let error = case.run().unwrap_err();
     assert_eq!(error.to_string(), "failed to mount `/etc/passwd` for stage `work`");
@@ -181,11 +192,13 @@ fn a_mount_over_something_of_another_kind_is_named() {
 
 #[test]
 fn a_stage_that_reads_stdin_gets_nothing() {
+    needs_namespaces!();
     assert_eq!(sh("cat; read line || echo none").succeeds(), ["none"]);
 }
 
 #[test]
 fn much_output_is_kept_in_little_memory() {
+    needs_namespaces!();
     let ended =
         sh("yes 0123456789 | head -c 10000000; echo; head -c 3000000 /dev/zero; echo; echo last")
             .run()
@@ -197,6 +210,7 @@ fn much_output_is_kept_in_little_memory() {
 
 #[test]
 fn processes_left_behind_are_ended_and_do_not_hold_the_run() {
+    needs_namespaces!();
     let case = sh("sleep 1000 & echo $!");
     let begin = std::time::Instant::now();
     let lines = case.succeeds();
@@ -212,6 +226,7 @@ fn processes_left_behind_are_ended_and_do_not_hold_the_run() {
 
 #[test]
 fn a_daemon_that_left_the_group_does_not_hold_the_run() {
+    needs_namespaces!();
     let case = sh("setsid sleep 3 & echo started; sleep 0.1");
     let begin = std::time::Instant::now();
     assert_eq!(case.succeeds(), ["started"]);
@@ -220,6 +235,7 @@ fn a_daemon_that_left_the_group_does_not_hold_the_run() {
 
 #[test]
 fn dropping_the_run_asks_the_stage_to_end() {
+    needs_namespaces!();
     let case = sh("trap 'echo asked > /out/trap; exit 0' TERM; touch /out/ready; while :; do sleep 0.01; done")
         .mount("out", "/out", false);
     let variables = case.environment.iter().map(|(name, value)| (name.into(), value.into()));

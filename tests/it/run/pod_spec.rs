@@ -41,6 +41,7 @@ fn lines(report: &Report) -> Vec<String> {
 
 #[test]
 fn variables_come_from_config_maps_secrets_and_the_pod() {
+    needs_namespaces!();
     let container = "            envFrom:
             - {prefix: S_, configMapRef: {name: shapes, optional: true}}
             - {prefix: L_, secretRef: {name: login}}
@@ -68,6 +69,7 @@ fn variables_come_from_config_maps_secrets_and_the_pod() {
 
 #[test]
 fn volumes_hold_config_maps_secrets_and_the_pod() {
+    needs_namespaces!();
     let container = "            volumeMounts:
             - {name: settings, mountPath: /etc/settings}
             - {name: login, mountPath: /run/login, readOnly: true}
@@ -96,6 +98,7 @@ fn volumes_hold_config_maps_secrets_and_the_pod() {
 
 #[test]
 fn empty_volumes_are_shared_between_stages_of_one_pod_only() {
+    needs_namespaces!();
     let mounts = "            volumeMounts: [{name: shared, mountPath: /shared}, {name: shared, mountPath: /sub, subPath: deep/er}]\n";
     let scripts = [
         ("one", "ls -A /shared; echo 1 > /shared/a; echo 2 > /sub/b"),
@@ -110,6 +113,7 @@ fn empty_volumes_are_shared_between_stages_of_one_pod_only() {
 
 #[test]
 fn a_claim_is_an_empty_folder_with_a_warning() {
+    needs_namespaces!();
     let mounts = "            volumeMounts: [{name: data, mountPath: /data}]\n";
     let case = stage(
         "touch /data/x; ls /data",
@@ -126,12 +130,14 @@ fn a_claim_is_an_empty_folder_with_a_warning() {
 
 #[test]
 fn the_input_refuses_writing() {
+    needs_namespaces!();
     let script = "touch /kratix/input/x 2>/dev/null && exit 1; echo >> /kratix/input/object.yaml && exit 1; rm -f /kratix/input/object.yaml && exit 1; test -s /kratix/input/object.yaml";
     stage(script, "", "").succeeds();
 }
 
 #[test]
 fn arguments_are_expanded() {
+    needs_namespaces!();
     let container = "            args: ['$(KRATIX_OBJECT_NAME)', '$$(X)']\n";
     let case = stage("echo $0 $1 > /kratix/output/here; test $PWD = /", container, "");
     assert_eq!(files(&case.succeeds()), [("here".into(), "orders $(X)\n".into())]);
@@ -147,6 +153,7 @@ fn fails(case: &Case, exit: Exit, expect: &str) {
 
 #[test]
 fn a_config_map_that_is_not_there_is_named() {
+    needs_namespaces!();
     let container = "            envFrom: [{configMapRef: {name: nowhere}}]\n";
     let expect = "  caused by: `envFrom` of container `stage` needs configmaps team-a/nowhere, which is not there\n  hint: add it: `--with FILE` with a ConfigMap `nowhere` in the namespace `team-a`, or put it into the folder of `--cluster`\n";
     fails(&stage("true", container, ""), Exit::Input, expect);
@@ -154,6 +161,7 @@ fn a_config_map_that_is_not_there_is_named() {
 
 #[test]
 fn a_key_that_is_not_there_is_named() {
+    needs_namespaces!();
     let container =
         "            env: [{name: X, valueFrom: {secretKeyRef: {name: login, key: none}}}]\n";
     let expect = "  caused by: variable `X` of container `stage` needs the key `none` of secrets team-a/login, which has none of that name\n";
@@ -162,6 +170,7 @@ fn a_key_that_is_not_there_is_named() {
 
 #[test]
 fn a_token_of_a_service_account_cannot_be_had() {
+    needs_namespaces!();
     let volumes = "[{name: token, projected: {sources: [{serviceAccountToken: {path: token}}]}}]";
     let expect = "  caused by: volume `token` has a source of the kind `serviceAccountToken`, which a local run does not have\n  hint: use a ConfigMap or Secret for the local run, given with `--with FILE`\n";
     fails(&stage("true", "", volumes), Exit::Input, expect);
@@ -169,6 +178,7 @@ fn a_token_of_a_service_account_cannot_be_had() {
 
 #[test]
 fn a_command_of_the_image_can_be_stood_in_for() {
+    needs_namespaces!();
     let text = stages("p", &[("stage", "")], "").replace(
         "            command: [sh, -ec, \"\"]\n",
         "            args: ['echo $0 > /kratix/output/x', hi]\n",
@@ -185,6 +195,7 @@ fn a_command_of_the_image_can_be_stood_in_for() {
 
 #[test]
 fn a_wrong_metadata_file_fails_the_run_and_the_pipeline() {
+    needs_namespaces!();
     let case = stage("echo 'kratix: {}' > /kratix/metadata/status.yaml", "", "");
     let error = case.run().unwrap_err();
     assert_eq!(error.exit(), Exit::Input);

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use bookend::cluster::Cluster as _;
 use bookend::cluster::folder::FolderCluster;
 use bookend::contract::{Kind, Object};
 use bookend::core::promise::WorkflowAction;
-use bookend::local::engine::Process;
+use bookend::local::engine::{Engine as _, EngineError, Process, Stage};
 use bookend::local::report::Report;
 use bookend::local::run::{self, Run, RunError};
 use bookend::steps::Clock;
@@ -131,11 +132,7 @@ impl Case {
 
     /// Runs with other arguments in the same folder.
     pub(super) fn run_with(&self, args: &Run) -> Result<Report, RunError> {
-        let variables = [("PATH", "/usr/bin:/bin")].into_iter();
-        let mut engine = Process::new(variables.map(|(name, value)| (name.into(), value.into())));
-        engine.program = PathBuf::from(env!("CARGO_BIN_EXE_bookend"));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(run::run(args, &engine, Clock::System))
+        block_on(run::run(args, &engine(), Clock::System))
     }
 
     /// Runs, and shows what went wrong when it did.
@@ -154,8 +151,7 @@ impl Case {
     }
 
     pub(super) fn list(&self, kind: &Kind) -> Vec<Object> {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(self.cluster().list(kind, None, &[])).unwrap()
+        block_on(self.cluster().list(kind, None, &[])).unwrap()
     }
 }
 
@@ -172,4 +168,36 @@ pub(super) fn only_file(report: &Report) -> String {
     let files = files(report);
     assert_eq!(files.len(), 1, "{files:?}");
     files[0].1.clone()
+}
+
+/// Whether this machine lets us make namespaces; found out once, with a stage that does nothing.
+pub(super) fn namespaces_are_allowed() -> bool {
+    static ALLOWED: OnceLock<bool> = OnceLock::new();
+    *ALLOWED.get_or_init(|| {
+        let scratch = tempfile::tempdir().unwrap();
+        let stage = Stage {
+            name: "probe".into(),
+            command: vec!["true".into()],
+            environment: vec![],
+            working_dir: "/".into(),
+            mounts: vec![],
+            scratch: scratch.path().to_owned(),
+        };
+        let ended = block_on(engine().run(&stage));
+        !matches!(ended, Err(EngineError::Namespaces { .. }))
+    })
+}
+
+/// The engine of every test: nothing of the machine's environment but a PATH.
+pub(super) fn engine() -> Process {
+    let variables = [("PATH", "/usr/bin:/bin")].into_iter();
+    let mut engine = Process::new(variables.map(|(name, value)| (name.into(), value.into())));
+    engine.program = PathBuf::from(env!("CARGO_BIN_EXE_bookend"));
+    engine
+}
+
+/// Runs on one thread, as the program does.
+pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.unwrap().block_on(future)
 }

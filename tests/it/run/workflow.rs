@@ -11,6 +11,7 @@ use super::support::{DATABASE, files, only_file, pipeline, promise, resource, st
 
 #[test]
 fn one_stage_reads_the_object_and_writes_a_work() {
+    needs_namespaces!();
     let case = resource(&pipeline(
         "instance",
         "cat /kratix/input/object.yaml > /kratix/output/a.yaml; printf 'message: made\n' > /kratix/metadata/status.yaml",
@@ -31,6 +32,7 @@ fn one_stage_reads_the_object_and_writes_a_work() {
 
 #[test]
 fn the_second_pipeline_sees_the_status_of_the_first() {
+    needs_namespaces!();
     let first = pipeline("first", "echo 'port: 5432' > /kratix/metadata/status.yaml");
     let second =
         pipeline("second", "grep -o 'port: .*' /kratix/input/object.yaml > /kratix/output/port");
@@ -43,6 +45,7 @@ fn the_second_pipeline_sees_the_status_of_the_first() {
 
 #[test]
 fn stages_share_output_and_metadata_and_run_in_order() {
+    needs_namespaces!();
     let scripts = [
         ("one", "echo 1 > /kratix/output/n"),
         (
@@ -56,6 +59,7 @@ fn stages_share_output_and_metadata_and_run_in_order() {
 
 #[test]
 fn a_failing_stage_halts_with_its_last_lines() {
+    needs_namespaces!();
     let scripts =
         [("one", "echo out; echo err >&2; exit 3"), ("two", "touch /kratix/output/never")];
     let case = resource(&(stages("p", &scripts, "") + &pipeline("later", "true")));
@@ -72,6 +76,7 @@ fn a_failing_stage_halts_with_its_last_lines() {
 
 #[test]
 fn a_suspended_workflow_stops_and_resumes_where_it_stopped() {
+    needs_namespaces!();
     let script = "if [ -e GATE ]; then touch /kratix/output/open; else printf 'suspend: true\nmessage: wait for it\n' > /kratix/metadata/workflow-control.yaml; fi";
     let first = pipeline("first", "touch /kratix/output/first; echo x >> COUNT");
     let gate = tempfile::tempdir().unwrap();
@@ -100,6 +105,7 @@ fn a_suspended_workflow_stops_and_resumes_where_it_stopped() {
 
 #[test]
 fn a_changed_request_starts_a_suspended_workflow_anew() {
+    needs_namespaces!();
     let suspend = "echo 'suspend: true' > /kratix/metadata/workflow-control.yaml";
     let mut case = resource(&(pipeline("first", "true") + &pipeline("second", suspend)));
     case.succeeds();
@@ -111,6 +117,7 @@ fn a_changed_request_starts_a_suspended_workflow_anew() {
 
 #[test]
 fn a_retry_says_when_and_counts() {
+    needs_namespaces!();
     let script = "echo 'retryAfter: 10m' > /kratix/metadata/workflow-control.yaml";
     let case = resource(&pipeline("p", script));
     for attempts in 1..=2 {
@@ -125,6 +132,7 @@ fn a_retry_says_when_and_counts() {
 
 #[test]
 fn a_second_run_updates_the_same_work() {
+    needs_namespaces!();
     let mut case =
         resource(&pipeline("p", "grep size: /kratix/input/object.yaml > /kratix/output/size"));
     let first = case.succeeds();
@@ -138,6 +146,7 @@ fn a_second_run_updates_the_same_work() {
 
 #[test]
 fn works_of_pipelines_that_are_gone_are_removed() {
+    needs_namespaces!();
     let case = resource(
         &(pipeline("stays", "touch /kratix/output/a")
             + &pipeline("goes", "touch /kratix/output/b")),
@@ -151,6 +160,7 @@ fn works_of_pipelines_that_are_gone_are_removed() {
 
 #[test]
 fn a_delete_workflow_runs_its_first_pipeline_and_removes_the_rest() {
+    needs_namespaces!();
     let configure = pipeline("make", "touch /kratix/output/a");
     let delete =
         pipeline("unmake", "echo gone $KRATIX_WORKFLOW_ACTION; test ! -e /kratix/output/a")
@@ -170,6 +180,7 @@ fn a_delete_workflow_runs_its_first_pipeline_and_removes_the_rest() {
 
 #[test]
 fn a_promise_workflow_runs_without_a_request() {
+    needs_namespaces!();
     let configure = pipeline(
         "setup",
         "grep -c '^kind: Promise' /kratix/input/object.yaml > /kratix/output/count",
@@ -184,6 +195,7 @@ fn a_promise_workflow_runs_without_a_request() {
 
 #[test]
 fn the_pipeline_namespace_is_honoured() {
+    needs_namespaces!();
     let configure = pipeline("p", "touch /kratix/output/a");
     let mut case = promise(&format!(
         "  workflows:\n    config: {{pipelineNamespace: jobs}}\n    resource:\n      configure:\n{configure}"
@@ -199,6 +211,7 @@ fn the_pipeline_namespace_is_honoured() {
 
 #[test]
 fn a_request_that_does_not_fit_is_refused_with_the_field() {
+    needs_namespaces!();
     let mut case = resource(&pipeline("p", "true"));
     case.request("spec: {size: huge}");
     let error = case.run().unwrap_err();
@@ -214,6 +227,7 @@ fn a_request_that_does_not_fit_is_refused_with_the_field() {
 
 #[test]
 fn fields_that_the_schema_does_not_know_are_dropped_with_a_warning() {
+    needs_namespaces!();
     let mut case = resource(&pipeline("p", "cp /kratix/input/object.yaml /kratix/output/"));
     case.request("spec: {size: small, colour: red}");
     let report = case.succeeds();
@@ -223,6 +237,7 @@ fn fields_that_the_schema_does_not_know_are_dropped_with_a_warning() {
 
 #[test]
 fn destinations_in_the_cluster_are_matched() {
+    needs_namespaces!();
     let script = "mkdir /kratix/output/infra; touch /kratix/output/a /kratix/output/infra/b; printf -- '- {directory: infra, matchLabels: {env: prod}}\n- {matchLabels: {env: nowhere, zone: eu}}\n' > /kratix/metadata/destination-selectors.yaml";
     let mut case = resource(&pipeline("p", script));
     let destination = |name: &str, labels: &str| {
@@ -244,6 +259,7 @@ fn destinations_in_the_cluster_are_matched() {
 
 #[test]
 fn results_are_written_where_they_are_wanted() {
+    needs_namespaces!();
     let mut case = resource(&pipeline(
         "p",
         "mkdir /kratix/output/d; grep size: /kratix/input/object.yaml > /kratix/output/d/$(sed -n 's/.*size: //p' /kratix/input/object.yaml)",
@@ -266,6 +282,7 @@ fn results_are_written_where_they_are_wanted() {
 
 #[test]
 fn runs_at_once_on_one_cluster_do_not_disturb_each_other() {
+    needs_namespaces!();
     let case = resource(&pipeline("p", "echo $KRATIX_OBJECT_NAME > /kratix/output/name"));
     let run = |number: usize| {
         let mut args = case.args.clone();

@@ -1,0 +1,100 @@
+//! The command itself: exit codes, what goes to which stream, and being stopped.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use super::support::{Case, pipeline, resource};
+
+fn command(case: &Case, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bookend"));
+    command.env_clear().env("PATH", "/usr/bin:/bin").env("TMPDIR", case.dir.path().join("tmp"));
+    command.arg("run").args(arguments).current_dir(case.dir.path());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    fs::create_dir(case.dir.path().join("tmp")).unwrap();
+    command
+}
+
+fn text(output: &[u8]) -> &str {
+    std::str::from_utf8(output).unwrap()
+}
+
+#[track_caller]
+fn leaves_nothing(case: &Case) {
+    let left: Vec<_> = fs::read_dir(case.dir.path().join("tmp")).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_failing_stage_is_exit_code_6_with_report_and_reason() {
+    needs_namespaces!();
+    let case = resource(&pipeline("p", "echo so sorry >&2; exit 3"));
+    let Output { status, stdout, stderr } =
+        command(&case, &["promise.yaml", "request.yaml"]).output().unwrap();
+    assert_eq!(status.code(), Some(6));
+    assert!(text(&stdout).contains("pipeline p: failed\n  stage  exit code 3"));
+    let expect = "error: stage `stage` of pipeline `p` ended with exit code 3\n  caused by: its output:\n    so sorry\n";
+    assert_eq!(text(&stderr), expect);
+    leaves_nothing(&case);
+}
+
+#[test]
+fn the_promise_may_come_from_stdin_and_the_result_be_json() {
+    needs_namespaces!();
+    let case = resource(&pipeline("p", "echo x > /kratix/output/x"));
+    let mut command = command(&case, &["-", "request.yaml", "-o", "json"]);
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    let promise = fs::read(case.dir.path().join("promise.yaml")).unwrap();
+    child.stdin.take().unwrap().write_all(&promise).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["ending"]["result"], "done");
+    assert_eq!(document["works"][0]["groups"][0]["files"][0]["bytes"], 2);
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn verbose_shows_lines_as_they_come() {
+    needs_namespaces!();
+    let case = resource(&pipeline("p", "echo one; echo two >&2"));
+    let output = command(&case, &["-v", "promise.yaml", "request.yaml"]).output().unwrap();
+    let lines: Vec<_> = text(&output.stderr).lines().filter(|line| line.contains(" | ")).collect();
+    assert_eq!(lines, ["stage | one", "stage | two"]);
+}
+
+#[test]
+fn a_stopped_run_ends_its_stages_and_cleans_up() {
+    needs_namespaces!();
+    let script = "echo $$ > /kratix/output/pid; touch ROOT/ready; while :; do sleep 0.01; done";
+    let mut case = resource("");
+    let root = case.dir.path().to_str().unwrap().to_owned();
+    let script =
+        script.replace("ROOT", &root).replace("/kratix/output/pid", &format!("{root}/pid"));
+    case = with_pipeline(case, &pipeline("p", &script));
+    let mut child = command(&case, &["promise.yaml", "request.yaml"]).spawn().unwrap();
+    wait_for(&case.dir.path().join("ready"), &mut child);
+    let pid = fs::read_to_string(case.dir.path().join("pid")).unwrap();
+    let kill = Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    assert!(kill.success());
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert!(!Path::new(&format!("/proc/{}", pid.trim())).exists());
+    leaves_nothing(&case);
+}
+
+fn with_pipeline(case: Case, pipeline: &str) -> Case {
+    let path = case.dir.path().join("promise.yaml");
+    let promise = fs::read_to_string(&path).unwrap();
+    fs::write(path, promise + pipeline).unwrap();
+    case
+}
+
+fn wait_for(path: &Path, child: &mut Child) {
+    let begin = Instant::now();
+    while !path.exists() {
+        assert!(begin.elapsed() < Duration::from_secs(20), "the stage did not start");
+        assert!(child.try_wait().unwrap().is_none(), "the run ended");
+        std::thread::yield_now();
+    }
+}
