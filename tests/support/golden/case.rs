@@ -17,7 +17,9 @@ pub(crate) struct Case {
     /// `reader/key-order`: the file without its ending.
     #[serde(skip)]
     pub(crate) name: String,
+    #[serde(default)]
     pub(crate) purpose: String,
+    #[serde(default)]
     pub(crate) rule: String,
     /// `reader`, `work-creator`, `update-status`; empty for the bare binary.
     pub(crate) command: String,
@@ -51,8 +53,10 @@ pub(crate) struct Case {
     #[serde(default)]
     pub(crate) kratix: BTreeMap<String, Value>,
     /// Exit code, or `timeout`.
+    #[serde(default)]
     pub(crate) exit: Value,
     /// How many requests the original made, discovery included.
+    #[serde(default)]
     pub(crate) requests: usize,
     /// Answers with which the real server refused something by itself.
     #[serde(default)]
@@ -128,11 +132,21 @@ impl Case {
     }
 }
 
+/// Returns a case that a test makes up, in the form of a file of `fixtures/golden`.
+pub(crate) fn made_up(case: Value) -> Case {
+    let mut case: Case = serde_json::from_value(case).unwrap();
+    put_in(&defaults()[&case.command], &mut case);
+    generated::expand(&mut case);
+    case
+}
+
+fn defaults() -> BTreeMap<String, Defaults> {
+    serde_json::from_str(&fs::read_to_string(cases_dir().join("defaults.json")).unwrap()).unwrap()
+}
+
 /// Returns every case, sorted by name, with the defaults put in and the generated texts generated.
 pub(crate) fn load() -> Vec<Case> {
-    let defaults: BTreeMap<String, Defaults> =
-        serde_json::from_str(&fs::read_to_string(cases_dir().join("defaults.json")).unwrap())
-            .unwrap();
+    let defaults = defaults();
     let mut cases = Vec::new();
     for folder in ["cli", "reader", "update-status", "work-creator"] {
         for entry in fs::read_dir(cases_dir().join(folder)).unwrap() {

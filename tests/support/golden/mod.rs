@@ -4,6 +4,8 @@ pub(crate) mod case;
 pub(crate) mod compare;
 pub(crate) mod expect;
 pub(crate) mod generated;
+pub(crate) mod harness;
+pub(crate) mod http;
 pub(crate) mod objects;
 pub(crate) mod pod;
 pub(crate) mod rulings;

@@ -31,6 +31,8 @@ pub(crate) enum Cluster {
     Folder,
     /// Behind a kubeconfig with this address.
     Server(String),
+    /// Behind this kubeconfig.
+    Kubeconfig(PathBuf),
     /// Nowhere: no kubeconfig at all.
     None,
 }
@@ -125,12 +127,22 @@ impl Pod {
                     command.env("KUBECONFIG", config);
                 }
             }
+            Cluster::Kubeconfig(file) => {
+                fs::copy(file, home.join(".kube/config")).unwrap();
+                give_away(&home);
+            }
             Cluster::None => {}
         }
         if is_root() {
             command.uid(USER).gid(USER);
         }
         command
+    }
+
+    /// Starts the case and does not wait.
+    pub(crate) fn start(&self, case: &Case, cluster: &Cluster) -> Child {
+        let mut command = self.command(case, cluster);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
     /// Runs the case.

@@ -1,0 +1,166 @@
+//! The API server under test, for the tests themselves: objects in, objects out, all of it away.
+
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use kube::client::Body;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use serde_json::{Value, json};
+use tokio::runtime::Handle;
+
+use crate::support::case::Objects;
+use crate::support::http::Reply;
+use crate::support::objects::{KINDS, Kind, key};
+
+/// Namespaces of the cases; `nowhere` is the one that must not be there.
+const NAMESPACES: [&str; 3] = ["team-a", "team-b", "kratix-platform-system"];
+/// How long a CRD may take to be served.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A connection to the API server as its administrator.
+pub(crate) struct Api {
+    client: Client,
+    handle: Handle,
+}
+
+/// Returns the API server, with namespaces and CRDs in it and without any object of a case.
+pub(crate) fn api() -> &'static Api {
+    static API: OnceLock<Api> = OnceLock::new();
+    let api = API.get_or_init(Api::connect);
+    api.remove_all();
+    api
+}
+
+impl Api {
+    fn connect() -> Self {
+        assert!(
+            std::env::var_os("BOOKEND_TEST_CLUSTER").is_some(),
+            "start this with tests/cluster/run: it removes objects, and must not meet another cluster"
+        );
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let handle = runtime.handle().clone();
+        let client = runtime.block_on(async {
+            let kubeconfig = Kubeconfig::from_env().unwrap().expect("KUBECONFIG is set");
+            let options = KubeConfigOptions::default();
+            let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
+            Client::try_from(config).unwrap()
+        });
+        // The runtime turns in this thread; the tests wait on its handle.
+        thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
+        let api = Self { client, handle };
+        api.install();
+        api
+    }
+
+    /// Sends one request, as another user when there is one, and returns whatever is answered.
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Reply {
+        let mut request = http::Request::builder().method(method).uri(path);
+        for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body)).unwrap();
+        self.handle.block_on(async {
+            let response = self.client.send(request).await.unwrap();
+            let content_type = response.headers().get("content-type");
+            let content_type = content_type.map_or("", |value| value.to_str().unwrap()).to_owned();
+            let status = response.status().as_u16();
+            let body = response.into_body().collect_bytes().await.unwrap().to_vec();
+            Reply { status, content_type, body }
+        })
+    }
+
+    /// Sends JSON and returns code and JSON.
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body).unwrap() };
+        let content_type =
+            if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+        let reply = self.send(method, path, &[("content-type", content_type)], body);
+        (reply.status, serde_json::from_slice(&reply.body).unwrap_or_default())
+    }
+
+    fn must(&self, method: &str, path: &str, body: &Value) -> Value {
+        let (status, answer) = self.ask(method, path, body);
+        assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
+        answer
+    }
+
+    fn install(&self) {
+        for name in NAMESPACES {
+            let namespace =
+                json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
+            let (status, answer) = self.ask("POST", "/api/v1/namespaces", &namespace);
+            assert!(status == 201 || status == 409, "{name}: {answer}");
+        }
+        let crds = bookend::files::yaml::parse_objects(include_bytes!("crds.yaml")).unwrap();
+        for crd in crds {
+            let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+            let (status, answer) = self.ask("POST", path, &crd.into_value());
+            assert!(status == 201 || status == 409, "{answer}");
+        }
+        let end = Instant::now() + PATIENCE;
+        for kind in KINDS {
+            while self.ask("GET", &collection(kind, None), &Value::Null).0 != 200 {
+                assert!(Instant::now() < end, "{} is not served", kind.name);
+            }
+        }
+    }
+
+    /// Creates an object with its status, and returns it as stored.
+    pub(crate) fn create(&self, object: &Value) -> Value {
+        let kind = Kind::of(object);
+        let namespace = object["metadata"]["namespace"].as_str();
+        let mut stored = self.must("POST", &collection(kind, namespace), object);
+        if kind.status && !object["status"].is_null() {
+            stored["status"] = object["status"].clone();
+            stored = self.must("PUT", &format!("{}/status", path(object)), &stored);
+        }
+        stored
+    }
+
+    pub(crate) fn get(&self, object: &Value) -> Value {
+        self.must("GET", &path(object), &Value::Null)
+    }
+
+    /// Returns every object of the kinds of the cases.
+    pub(crate) fn objects(&self) -> Objects {
+        let mut found = Objects::new();
+        for kind in KINDS {
+            let list = self.must("GET", &collection(kind, None), &Value::Null);
+            for item in list["items"].as_array().unwrap() {
+                found.insert(key(item), item.clone());
+            }
+        }
+        found
+    }
+
+    /// Removes every object of the kinds of the cases.
+    pub(crate) fn remove_all(&self) {
+        for object in self.objects().values() {
+            self.must("DELETE", &path(object), &Value::Null);
+        }
+    }
+}
+
+/// Path of all objects of a kind, in one namespace or in all.
+fn collection(kind: Kind, namespace: Option<&str>) -> String {
+    let Kind { group, version, plural, .. } = kind;
+    match namespace {
+        Some(namespace) => format!("/apis/{group}/{version}/namespaces/{namespace}/{plural}"),
+        None => format!("/apis/{group}/{version}/{plural}"),
+    }
+}
+
+/// Path of an object.
+pub(crate) fn path(object: &Value) -> String {
+    let metadata = &object["metadata"];
+    let collection = collection(Kind::of(object), metadata["namespace"].as_str());
+    format!("{collection}/{}", metadata["name"].as_str().unwrap())
+}

@@ -1,0 +1,24 @@
+//! What needs a real API server: `tests/cluster/run` starts one and runs these tests, which are ignored otherwise.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "clippy knows helpers of unit tests as tests, but not those of this binary"
+)]
+#![cfg(test)]
+
+mod api;
+mod contract;
+mod golden;
+mod kills;
+mod proxy;
+mod races;
+
+#[path = "../it/cluster_body.rs"]
+mod cluster_body;
+
+#[path = "../support/golden/mod.rs"]
+#[allow(dead_code, reason = "shared with tests/it")]
+mod support;
