@@ -14,4 +14,5 @@ pub mod files;
 pub mod local;
 pub mod logging;
 pub mod report;
+pub mod show;
 pub mod steps;

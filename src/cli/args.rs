@@ -35,6 +35,8 @@ pub enum Command {
     Status(Status),
     /// Run a workflow on this machine, from a Promise and a request
     Run(Box<Run>),
+    /// Look at what a pipeline produced
+    Show(Show),
 }
 
 /// Settings of every command; all ours.
@@ -252,6 +254,37 @@ pub struct Run {
     /// Show what stages write while they run
     #[arg(short, long)]
     pub verbose: bool,
+}
+
+/// Arguments of `show`; all ours.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// What to look at
+    #[command(subcommand)]
+    pub what: What,
+}
+
+/// What to look at.
+#[derive(Debug, Subcommand)]
+pub enum What {
+    /// Works: all of them, one as a tree, one of its files, or two compared
+    Work(ShowWork),
+}
+
+/// Arguments of `show work`.
+#[derive(Debug, Args)]
+pub struct ShowWork {
+    /// Name of a Work, or the start of it, or `NAMESPACE/NAME`; without it, all are listed
+    pub name: Option<String>,
+    /// Show what leads from the first Work to this one
+    #[arg(long, value_name = "NAME")]
+    pub diff: Option<String>,
+    /// Print this file of the Work
+    #[arg(long, value_name = "PATH", conflicts_with = "diff")]
+    pub file: Option<String>,
+    /// Look in this namespace only
+    #[arg(short, long)]
+    pub namespace: Option<String>,
 }
 
 /// Which list of pipelines.

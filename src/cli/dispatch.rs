@@ -16,8 +16,8 @@ use crate::exit::{Exit, Fault};
 use crate::local::engine::Process;
 use crate::local::report::Ending;
 use crate::local::{render, run};
-use crate::logging;
 use crate::steps::{Clock, Context, reader, status, writer};
+use crate::{logging, show};
 
 /// The machine gives no event loop.
 #[derive(Debug, thiserror::Error)]
@@ -62,10 +62,13 @@ async fn command(cli: Cli) -> Result<Exit, AnyFault> {
     let Some(command) = cli.command else { return Ok(Exit::Done) };
     let common = &cli.common;
     match command {
-        Command::Reader(args) => on_cluster(common, Step::Reader(&args)).await,
-        Command::Writer(args) => on_cluster(common, Step::Writer(&args)).await,
-        Command::Status(args) => on_cluster(common, Step::Status(&args)).await,
+        Command::Reader(args) => on_cluster(common, OnCluster::Reader(&args)).await,
+        Command::Writer(args) => on_cluster(common, OnCluster::Writer(&args)).await,
+        Command::Status(args) => on_cluster(common, OnCluster::Status(&args)).await,
         Command::Run(args) => local_run(common, *args).await,
+        Command::Show(args::Show { what: args::What::Work(args) }) => {
+            on_cluster(common, OnCluster::Show(&args)).await
+        }
     }
 }
 
@@ -85,14 +88,15 @@ async fn local_run(common: &Common, args: args::Run) -> Result<Exit, AnyFault> {
     }
 }
 
-enum Step<'a> {
+enum OnCluster<'a> {
     Reader(&'a args::Reader),
     Writer(&'a args::Writer),
     Status(&'a args::Status),
+    Show(&'a args::ShowWork),
 }
 
 /// Chooses the API server or a folder: the only place that knows the difference.
-async fn on_cluster(common: &Common, step: Step<'_>) -> Result<Exit, AnyFault> {
+async fn on_cluster(common: &Common, step: OnCluster<'_>) -> Result<Exit, AnyFault> {
     match &common.cluster {
         Some(folder) => run_step(&FolderCluster::new(folder), common, step).await,
         None => run_step(&LiveCluster::connect().await?, common, step).await,
@@ -102,25 +106,29 @@ async fn on_cluster(common: &Common, step: Step<'_>) -> Result<Exit, AnyFault> {
 async fn run_step(
     cluster: &impl Cluster,
     common: &Common,
-    step: Step<'_>,
+    step: OnCluster<'_>,
 ) -> Result<Exit, AnyFault> {
     match step {
-        Step::Reader(args) => {
+        OnCluster::Reader(args) => {
             ignore_surplus(&args.surplus);
             let context = context(Layout::pod().with_input_dir(input_dir(common, &args.input_dir)));
             reader::run(&context, cluster, &settings::reader(args)?).await?;
         }
-        Step::Writer(args) => {
+        OnCluster::Writer(args) => {
             ignore_surplus(&args.surplus);
             let root = in_pod(common, &args.input_directory);
             let context = context(Layout::writer_root(&root));
             writer::run(&context, cluster, &settings::writer(args)).await?;
         }
-        Step::Status(args) => {
+        OnCluster::Status(args) => {
             ignore_surplus(&args.surplus);
             let root = in_pod(common, Path::new(layout::WORK_CREATOR_DIR));
             let context = context(Layout::writer_root(&root));
             status::run(&context, cluster, &settings::status(args)?).await?;
+        }
+        OnCluster::Show(args) => {
+            let works = settings::show(args, Clock::System.now());
+            logging::to_stdout(&show::run(cluster, &works).await?);
         }
     }
     Ok(Exit::Done)

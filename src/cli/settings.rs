@@ -1,11 +1,14 @@
 //! From arguments to what a step takes: which words mean true, what may not be empty.
 
+use jiff::Timestamp;
+
 use super::args;
 use crate::contract::ObjectKey;
 use crate::contract::kinds::SYSTEM_NAMESPACE;
 use crate::core::promise::{WorkflowAction, WorkflowType};
 use crate::files::tree::Limits;
 use crate::local::run::Run;
+use crate::show::ShowWork;
 use crate::steps::settings::{ObjectVariables, SettingsError, is_true};
 use crate::steps::{reader, status, writer};
 
@@ -83,6 +86,17 @@ pub(super) fn run(common: &args::Common, args: args::Run) -> Run {
         cluster: common.cluster.clone(),
         out: args.out,
         commands: args.stages.into_iter().collect(),
+    }
+}
+
+/// What `show work` takes.
+pub(super) fn show(args: &args::ShowWork, now: Timestamp) -> ShowWork {
+    ShowWork {
+        name: args.name.clone(),
+        other: args.diff.clone(),
+        namespace: args.namespace.clone(),
+        file: args.file.clone(),
+        now,
     }
 }
 

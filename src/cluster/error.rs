@@ -173,7 +173,8 @@ impl Fault for ClusterError {
                 "make it smaller: fewer or smaller files, or a reference to something stored elsewhere".into()
             }
             Self::Unreachable { .. } => {
-                "check that the API server runs and can be reached from here, then try again".into()
+                "check that the API server runs and can be reached from here without a proxy, then try again"
+                    .into()
             }
             Self::Malformed { .. } => {
                 "check that the address is that of an API server, with no other proxy in between".into()

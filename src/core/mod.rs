@@ -14,5 +14,6 @@ pub mod status;
 pub mod strict;
 pub mod unpack;
 pub mod work;
+pub mod work_view;
 pub mod workflow;
 pub mod workloads;

@@ -20,6 +20,7 @@ mod pipeline_golden;
 mod pod;
 mod reader;
 mod run;
+mod show;
 mod status;
 mod tidy;
 mod writer;

@@ -76,6 +76,10 @@ pub(super) fn judge(verb: &'static str, key: &ObjectKey, answer: &Answer) -> Ver
         413 => ClusterError::TooLarge { key: key(), detail },
         // etcd's own limit is reported as a fault of the server, and asking again does not help.
         500 if status.is_too_large() => ClusterError::TooLarge { key: key(), detail },
+        // Ours, too, and no better the next time.
+        500 if status.message.starts_with("resourceVersion should not be set") => {
+            ClusterError::Invalid { key: key(), detail }
+        }
         408 | 429 | 500 | 502 | 503 | 504 => {
             let seconds = answer.retry_after.or(status.retry_after);
             return Verdict::Later { detail, after: seconds.map(Duration::from_secs) };
@@ -253,6 +257,13 @@ mod tests {
                 "rpc error: trying to send message larger than max (3 vs. 2)",
                 "TooLarge: works.platform.kratix.io team-a/x is too large for the cluster: rpc error: trying to send \
                  message larger than max (3 vs. 2)",
+            ),
+            (
+                500,
+                "",
+                "resourceVersion should not be set on objects to be created",
+                "Invalid: works.platform.kratix.io team-a/x was refused: resourceVersion should not be set on objects \
+                 to be created",
             ),
             (
                 422,

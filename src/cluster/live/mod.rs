@@ -76,6 +76,11 @@ impl LiveCluster {
 
     fn with(config: &Config, policy: RetryPolicy) -> Result<Self, ClusterError> {
         let place = config.cluster_url.to_string();
+        if config.proxy_url.is_some() {
+            tracing::debug!(
+                "connecting directly: the proxy of the kubeconfig or of `HTTPS_PROXY` is not used"
+            );
+        }
         let failed = |why: String| config::not_configured(&[(&place, why)]);
         let of_client = |error: kube::Error| failed(config::of_client(&error));
         let service = ServiceBuilder::new()
