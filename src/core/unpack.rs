@@ -1,18 +1,12 @@
 //! What is in a Work: groups, files, and the labels that decide where they go (contract.md 5.1, 6.3).
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
 use super::placement;
+use super::work_view::{self, FILE_BYTES_MAX};
 use crate::contract::Object;
-
-/// Largest file that is unpacked, in bytes. Compressed content may claim to be anything.
-pub const FILE_BYTES_MAX: u64 = 256 << 20;
 
 /// One workload group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,26 +28,16 @@ pub struct File {
     pub content: Vec<u8>,
 }
 
-/// Why a Work cannot be unpacked.
+/// A Work cannot be unpacked: one of its files cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum UnpackError {
-    /// The content of a file is no base64 of gzip.
-    #[error("the content of `{path}` in Work `{work}` is not base64 of gzip")]
-    Content {
-        /// Name of the Work.
-        work: String,
-        /// Path of the file.
-        path: String,
-    },
-    /// A file is larger than [`FILE_BYTES_MAX`].
-    #[error("`{path}` in Work `{work}` has more than {} MiB", FILE_BYTES_MAX >> 20)]
-    TooLarge {
-        /// Name of the Work.
-        work: String,
-        /// Path of the file.
-        path: String,
-    },
+#[error("failed to read `{path}` in Work `{work}`")]
+pub struct UnpackError {
+    /// Name of the Work.
+    pub work: String,
+    /// Path of the file.
+    pub path: String,
+    /// Why.
+    pub source: work_view::UnpackError,
 }
 
 /// Unpacks every group of a Work.
@@ -73,21 +57,10 @@ pub fn groups(work: &Object) -> Result<Vec<Group>, UnpackError> {
 
 fn unpack(work: &Object, file: &Value) -> Result<File, UnpackError> {
     let path = text(file, "filepath").to_owned();
-    let names = || (work.name().to_owned(), path.clone());
-    let failed = || {
-        let (work, path) = names();
-        UnpackError::Content { work, path }
-    };
-    let packed = STANDARD.decode(text(file, "content")).map_err(|_| failed())?;
-    let mut content = Vec::new();
-    // One byte more than allowed tells a file that is too large from one that just fits.
-    let mut limited = MultiGzDecoder::new(packed.as_slice()).take(FILE_BYTES_MAX.saturating_add(1));
-    limited.read_to_end(&mut content).map_err(|_| failed())?;
-    if limited.limit() == 0 {
-        let (work, path) = names();
-        return Err(UnpackError::TooLarge { work, path });
+    match work_view::unpack(text(file, "content"), FILE_BYTES_MAX) {
+        Ok(content) => Ok(File { path, content }),
+        Err(source) => Err(UnpackError { work: work.name().to_owned(), path, source }),
     }
-    Ok(File { path, content })
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
@@ -131,10 +104,7 @@ mod tests {
     fn content_that_is_no_gzip_is_refused_with_its_path() {
         for content in ["%", "aGVsbG8="] {
             let error = groups(&work(content)).unwrap_err();
-            assert_eq!(
-                error.to_string(),
-                "the content of `a/b.yaml` in Work `w` is not base64 of gzip"
-            );
+            assert_eq!(error.to_string(), "failed to read `a/b.yaml` in Work `w`");
         }
     }
 }

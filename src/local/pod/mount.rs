@@ -26,7 +26,10 @@ pub(super) fn mounts(
         let sub_path = expression.or_else(|| mount.sub_path.clone()).unwrap_or_default();
         let user =
             format!("the mount of volume `{}` in container `{}`", mount.name, container.name);
-        let source = join(&user, &folder.path, &sub_path)?;
+        let source = match sub_path.as_str() {
+            "" => folder.path.clone(),
+            sub_path => join(&user, &folder.path, sub_path)?,
+        };
         if !source.exists() {
             make_dir(&source)?;
         }
