@@ -144,6 +144,10 @@ impl Api {
     /// Removes every object of the kinds of the cases.
     pub(crate) fn remove_all(&self) {
         for object in self.objects().values() {
+            if object["metadata"].get("finalizers").is_some() {
+                let patch = json!({ "metadata": { "finalizers": null } });
+                self.must("PATCH", &path(object), &patch);
+            }
             self.must("DELETE", &path(object), &Value::Null);
         }
     }

@@ -12,7 +12,7 @@ fn what_is_written_is_readable() {
     let value = json!({
         "args": ["--a=b", "- c", ["x", []], {"k": [], "l": {}}],
         "empty": {}, "list": [{"a": 1, "b": [2]}], "n": null, "y": "y",
-        "script": "#!/bin/sh\n\techo 'a'\n\necho b\n", "numbers": [1, -2, 1.5, 1e21, 1.25e-9, 3.0],
+        "script": "#!/bin/sh\n\techo 'a'\n\necho b\n", "numbers": [1, -2, 1.5, 1e21, 1.25e-9, 3.0, 9223372036854776000_u64, u64::MAX],
         "text": "a: b", "json": "{\"a\": 'b'}", "\u{85}": "\u{7f}é😀\u{1f}",
     });
     assert_eq!(
@@ -38,6 +38,8 @@ numbers:
 - 1.0e+21
 - 1.25e-09
 - 3
+- 9.223372036854776e+18
+- 18446744073709551615
 script: |
   #!/bin/sh
   	echo 'a'

@@ -108,7 +108,7 @@ fn write_scalar(out: &mut String, value: &Value, indent: usize) {
 /// Writes a number so that YAML 1.1 takes it for the same kind: a float has a point, an exponent a sign.
 fn write_number(out: &mut String, number: &Number) {
     let float = match number.as_f64() {
-        Some(float) if number.is_f64() => float,
+        Some(float) if number.is_f64() || is_float_in_digits(number, float) => float,
         _ => {
             let _ = write!(out, "{number}");
             return;
@@ -128,6 +128,17 @@ fn write_number(out: &mut String, number: &Number) {
     let point = if mantissa.contains('.') { "" } else { ".0" };
     let sign = if exponent < 0 { '-' } else { '+' };
     let _ = write!(out, "{mantissa}{point}e{sign}{:02}", exponent.unsigned_abs());
+}
+
+/// Whether an integer beyond 64 bits with sign is how the API server prints a float: readers in Go expect that.
+fn is_float_in_digits(number: &Number, float: f64) -> bool {
+    if number.is_i64() {
+        return false;
+    }
+    let digits = number.to_string();
+    let shortest = format!("{float:e}");
+    let mantissa = shortest.split('e').next().unwrap_or_default().replace('.', "");
+    digits.strip_prefix(&mantissa).is_some_and(|rest| rest.bytes().all(|byte| byte == b'0'))
 }
 
 fn write_inline(out: &mut String, text: &str, style: Style) {

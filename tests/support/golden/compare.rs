@@ -78,6 +78,15 @@ fn same_base(expected: &str, seen: &str) -> bool {
         && end.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
+/// Returns how an object that somebody else read from the published file differs from what must be in it.
+pub(crate) fn misread(expect: &Expect, seen: &Value, reader: &str, run: &Run) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Some(published) = &expect.published {
+        compare_values(&comparable(&published.is), &comparable(seen), reader, run, &mut found);
+    }
+    found
+}
+
 fn compare_published(expect: &Expect, run: &Run, found: &mut Vec<String>) {
     for (path, file) in &run.kratix_files {
         match &expect.published {

@@ -85,7 +85,7 @@ pub(crate) fn with_server_metadata(object: &Value, index: usize) -> Value {
 /// Returns the object without what no comparison looks at.
 pub(crate) fn comparable(object: &Value) -> Value {
     let mut object = object.clone();
-    if let Some(metadata) = object["metadata"].as_object_mut() {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         for key in ["uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"] {
             metadata.remove(key);
         }
@@ -93,8 +93,9 @@ pub(crate) fn comparable(object: &Value) -> Value {
             !(matches!(&**key, "labels" | "annotations") && *value == json!({}))
         });
     }
-    let map = object.as_object_mut().unwrap();
-    map.retain(|key, value| !(key == "status" && *value == json!({})));
+    if let Some(map) = object.as_object_mut() {
+        map.retain(|key, value| !(key == "status" && *value == json!({})));
+    }
     object
 }
 
