@@ -60,15 +60,13 @@ impl Root {
     /// Refuses writing below a path that was bound.
     pub(super) fn make_read_only(&self, target: &Path) -> nix::Result<()> {
         let path = self.inside(&resolve(target));
-        // In a user namespace a flag that the machine has set cannot be dropped: each must be named again.
+        // In a user namespace a flag that the machine has set cannot be dropped: each must be named again. How
+        // times of access are kept need not: a remount that names none of its flags keeps them.
         let flags = statvfs(&path)?.flags();
         let kept = [
             (FsFlags::ST_NOSUID, MsFlags::MS_NOSUID),
             (FsFlags::ST_NODEV, MsFlags::MS_NODEV),
             (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
-            (FsFlags::ST_NOATIME, MsFlags::MS_NOATIME),
-            (FsFlags::ST_NODIRATIME, MsFlags::MS_NODIRATIME),
-            (FsFlags::ST_RELATIME, MsFlags::MS_RELATIME),
         ];
         let kept = kept.into_iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, kept)| kept);
         let read_only = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
