@@ -13,7 +13,7 @@ use crate::support::objects::{
     encoded, keep_what_the_schema_knows, read_folder, with_server_metadata, write_folder,
 };
 use crate::support::pod::{Cluster, Pod};
-use crate::support::rulings::Because;
+use crate::support::rulings::{self, Because};
 use crate::support::server::Server;
 use crate::support::tally::Mark;
 
@@ -117,6 +117,29 @@ fn every_fault_of_the_original_has_a_ruling() {
         assert!(cases.iter().any(|case| case.name == *name), "the ruling on `{name}` has no case");
     }
     assert!(cases.len() >= RECORDED, "no recorded case is lost");
+}
+
+#[test]
+fn every_ruling_is_in_the_contract() {
+    let document = include_str!("../../docs/contract.md");
+    let words: Vec<&str> = document
+        .lines()
+        .filter(|line| line.starts_with('|'))
+        .flat_map(|line| line.split([' ', ',', ';', '(', ')']))
+        .filter(|word| word.len() > 3)
+        .collect();
+    for ruling in rulings::all() {
+        let name = ruling.case.replace('/', "-");
+        let names_it = |word: &&str| match (word.strip_prefix('-'), word.split_once('*')) {
+            (_, Some((start, end))) => {
+                let start = start.trim_start_matches('-');
+                name.find(start).is_some_and(|at| name[at + start.len()..].ends_with(end))
+            }
+            (Some(_), None) => name.ends_with(word),
+            (None, None) => name == *word,
+        };
+        assert!(words.iter().any(|word| names_it(word)), "{name}: {}", ruling.instead);
+    }
 }
 
 /// The objects of a case as a server holds them before the run.
