@@ -5,15 +5,13 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 
 use super::{Pipeline, Promise, WorkflowAction, WorkflowType};
-use crate::contract::pod;
+use crate::contract::{labels, pod};
 use crate::core::pipeline;
 
 /// Longest id of a pipeline that Kratix's webhook accepts, in characters.
 pub const PIPELINE_ID_CHARS_MAX: usize = 60;
 /// Shortest interval that Kratix's webhook accepts.
 const INTERVAL_MIN: SignedDuration = SignedDuration::from_mins(1);
-/// Longest name part of a label key, and longest label value, in bytes.
-const LABEL_BYTES_MAX: usize = 63;
 /// Longest prefix of a label key, in bytes.
 const LABEL_PREFIX_BYTES_MAX: usize = 253;
 
@@ -140,12 +138,7 @@ fn check_containers(pipeline: &Pipeline, path: &str, findings: &mut Findings) {
 
 /// Whether `text` may be the value of a label: empty, or letters, digits, `-`, `_`, `.` between letters or digits.
 pub fn is_label_value(text: &str) -> bool {
-    let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    let edge = |byte: Option<u8>| byte.is_none_or(|byte| byte.is_ascii_alphanumeric());
-    text.len() <= LABEL_BYTES_MAX
-        && text.bytes().all(inner)
-        && edge(text.bytes().next())
-        && edge(text.bytes().next_back())
+    labels::value_fault(text).is_none()
 }
 
 /// Whether `text` may be the key of a label: a name, after a DNS name and `/` if need be.
