@@ -9,6 +9,7 @@
 )]
 #![cfg(test)] // or clippy takes the helpers of tests for production code
 
+mod cli;
 mod cluster_body;
 mod cluster_contract;
 mod contract_doc;
