@@ -15,6 +15,7 @@ mod golden;
 mod kills;
 mod proxy;
 mod races;
+mod stages;
 
 #[path = "../it/cluster_body.rs"]
 mod cluster_body;
