@@ -41,8 +41,9 @@ pub enum Command {
 
 /// Settings of every command; all ours.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Common {
-    /// Keep objects in this folder instead of an API server
+    /// Keep objects in this folder; without it in an API server, or for `run` in a folder that is removed afterwards
     #[arg(long, global = true, env = "BOOKEND_CLUSTER", value_name = "DIR")]
     pub cluster: Option<PathBuf>,
     /// Put this before every absolute path of the pod
@@ -81,25 +82,25 @@ pub enum Level {
 #[derive(Debug, Args)]
 pub struct Target {
     /// API group of the object
-    #[arg(long, env = env::OBJECT_GROUP, default_value = "", hide_default_value = true)]
+    #[arg(long, env = env::OBJECT_GROUP, value_name = "GROUP", default_value = "", hide_default_value = true)]
     pub object_group: String,
     /// API version of the object, without the group
-    #[arg(long, env = env::OBJECT_VERSION, default_value = "", hide_default_value = true)]
+    #[arg(long, env = env::OBJECT_VERSION, value_name = "VERSION", default_value = "", hide_default_value = true)]
     pub object_version: String,
     /// Kind of the object; only for messages
-    #[arg(long, env = env::OBJECT_KIND, default_value = "", hide_default_value = true)]
+    #[arg(long, env = env::OBJECT_KIND, value_name = "KIND", default_value = "", hide_default_value = true)]
     pub object_kind: String,
     /// Plural of the object's kind
-    #[arg(long, env = env::CRD_PLURAL, default_value = "", hide_default_value = true)]
+    #[arg(long, env = env::CRD_PLURAL, value_name = "PLURAL", default_value = "", hide_default_value = true)]
     pub crd_plural: String,
     /// Name of the object
-    #[arg(long, env = env::OBJECT_NAME, default_value = "", hide_default_value = true)]
+    #[arg(long, env = env::OBJECT_NAME, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub object_name: String,
     /// Namespace of the object; empty means `default`
-    #[arg(long, env = env::OBJECT_NAMESPACE, default_value = "", hide_default_value = true)]
+    #[arg(long, env = env::OBJECT_NAMESPACE, value_name = "NAMESPACE", default_value = "", hide_default_value = true)]
     pub object_namespace: String,
     /// Exactly `true` for an object without namespace
-    #[arg(long, env = env::CLUSTER_SCOPED, default_value = "", hide_default_value = true)]
+    #[arg(long, env = env::CLUSTER_SCOPED, value_name = "BOOL", default_value = "", hide_default_value = true)]
     pub cluster_scoped: String,
 }
 
@@ -107,7 +108,7 @@ pub struct Target {
 #[derive(Debug, Args)]
 pub struct DryRun {
     /// Exactly `true` in a dry run of Kratix
-    #[arg(long = "kratix-dry-run", env = env::DRY_RUN, default_value = "", hide_default_value = true)]
+    #[arg(long = "kratix-dry-run", env = env::DRY_RUN, value_name = "BOOL", default_value = "", hide_default_value = true)]
     pub dry_run: String,
 }
 
@@ -167,10 +168,10 @@ pub struct Writer {
     #[command(flatten)]
     pub dry_run: DryRun,
     /// W3C trace parent for the Work
-    #[arg(long, env = env::TRACE_PARENT, default_value = "", hide_default_value = true)]
+    #[arg(long, env = env::TRACE_PARENT, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub trace_parent: String,
     /// W3C trace state for the Work
-    #[arg(long, env = env::TRACE_STATE, default_value = "", hide_default_value = true)]
+    #[arg(long, env = env::TRACE_STATE, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub trace_state: String,
     /// Limits
     #[command(flatten)]
@@ -204,19 +205,19 @@ pub struct Status {
     #[command(flatten)]
     pub target: Target,
     /// `configure` or `delete`
-    #[arg(long, env = env::WORKFLOW_ACTION, default_value = "", hide_default_value = true)]
+    #[arg(long, env = env::WORKFLOW_ACTION, value_name = "ACTION", default_value = "", hide_default_value = true)]
     pub workflow_action: String,
     /// `promise` or `resource`
-    #[arg(long, env = env::WORKFLOW_TYPE, default_value = "", hide_default_value = true)]
+    #[arg(long, env = env::WORKFLOW_TYPE, value_name = "TYPE", default_value = "", hide_default_value = true)]
     pub workflow_type: String,
     /// Name of the Promise; only for messages
-    #[arg(long, env = env::PROMISE_NAME, default_value = "", hide_default_value = true)]
+    #[arg(long, env = env::PROMISE_NAME, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub promise_name: String,
     /// Name of the Pipeline
-    #[arg(long, env = env::PIPELINE_NAME, default_value = "", hide_default_value = true)]
+    #[arg(long, env = env::PIPELINE_NAME, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub pipeline_name: String,
     /// Exactly `true` for the last pipeline of a workflow
-    #[arg(long, env = env::IS_LAST_PIPELINE, default_value = "", hide_default_value = true)]
+    #[arg(long, env = env::IS_LAST_PIPELINE, value_name = "BOOL", default_value = "", hide_default_value = true)]
     pub is_last_pipeline: String,
     /// Dry run
     #[command(flatten)]
@@ -236,16 +237,16 @@ pub struct Run {
     /// Put the objects of this file into the cluster first: ConfigMaps, Secrets, Destinations
     #[arg(long, value_name = "FILE")]
     pub with: Vec<PathBuf>,
-    /// Run these pipelines
+    /// Choose the list of pipelines
     #[arg(long, value_name = "ACTION", default_value = "configure")]
     pub action: Action,
-    /// Run the workflow of this object; without it that of the request where one is given
+    /// Choose whose pipelines; without it the request's where one is given, else the Promise's
     #[arg(long = "type", value_name = "TYPE")]
     pub workflow_type: Option<WorkflowKind>,
-    /// Put the results into this folder
+    /// Write status.yaml, and each Work with its files, into this folder
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Run this command for a stage whose image brings its own: `NAME=COMMAND ARGUMENT…`
+    /// Start this for the container NAME, instead of its `command` or of what its image starts
     #[arg(long = "stage", value_name = "NAME=COMMAND", value_parser = crate::local::run::parse_stage_command)]
     pub stages: Vec<(String, Vec<String>)>,
     /// Print the result like this
@@ -267,7 +268,7 @@ pub struct Show {
 /// What to look at.
 #[derive(Debug, Subcommand)]
 pub enum What {
-    /// Works: all of them, one as a tree, one of its files, or two compared
+    /// List Works, show one as a tree, print one of its files, or compare two
     Work(ShowWork),
 }
 
@@ -277,10 +278,10 @@ pub struct ShowWork {
     /// Name of a Work, or the start of it, or `NAMESPACE/NAME`; without it, all are listed
     pub name: Option<String>,
     /// Show what leads from the first Work to this one
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "OTHER", requires = "name")]
     pub diff: Option<String>,
-    /// Print this file of the Work
-    #[arg(long, value_name = "PATH", conflicts_with = "diff")]
+    /// Print this file of the Work; with `--diff`, what differs in it
+    #[arg(long, value_name = "PATH", requires = "name")]
     pub file: Option<String>,
     /// Look in this namespace only
     #[arg(short, long)]

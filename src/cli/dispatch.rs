@@ -36,6 +36,23 @@ impl Fault for RuntimeError {
     }
 }
 
+/// A folder to look at that is not there. A step would make it; looking at it would tell that nothing is in it.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to find the folder `{}` of `--cluster`", folder.display())]
+struct NoFolder {
+    folder: PathBuf,
+}
+
+impl Fault for NoFolder {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("name a folder that an earlier `run --cluster` has made".into())
+    }
+}
+
 /// Runs the command to its end, or until the platform asks to stop.
 pub(super) fn run(cli: Cli) -> Result<Exit, AnyFault> {
     // One thread: a step waits for a handful of requests, and starting threads costs more than they bring.
@@ -43,10 +60,11 @@ pub(super) fn run(cli: Cli) -> Result<Exit, AnyFault> {
         .enable_all()
         .build()
         .map_err(|source| RuntimeError { source })?;
+    let is_local_run = matches!(cli.command, Some(Command::Run(_)));
     let outcome = runtime.block_on(async {
         tokio::select! {
             biased;
-            signal = termination() => {
+            signal = termination(is_local_run) => {
                 warn!(signal, "stopped before the end; nothing is left half done");
                 Ok(Exit::Terminated)
             }
@@ -127,6 +145,9 @@ async fn run_step(
             status::run(&context, cluster, &settings::status(args)?).await?;
         }
         OnCluster::Show(args) => {
+            if let Some(folder) = common.cluster.as_ref().filter(|folder| !folder.is_dir()) {
+                return Err(NoFolder { folder: folder.clone() }.into());
+            }
             let works = settings::show(args, Clock::System.now());
             logging::to_stdout(&show::run(cluster, &works).await?);
         }
@@ -158,23 +179,49 @@ fn ignore_surplus(surplus: &args::Surplus) {
     }
 }
 
-/// Ends when the platform (SIGTERM) or a person (SIGINT) asks to stop; returns the name of the signal.
+/// Ends when the platform (SIGTERM) or a person (SIGINT) asks to stop, or when the terminal of a local run is closed
+/// (SIGHUP): its stages would outlive it. Returns the name of the signal.
 #[cfg(unix)]
-fn termination() -> impl Future<Output = &'static str> {
-    use tokio::signal::unix::{SignalKind, signal};
+fn termination(is_local_run: bool) -> impl Future<Output = &'static str> {
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+    async fn next(signal: std::io::Result<Signal>) {
+        match signal {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            // Where a handler cannot be set the default action stays: the process ends at once.
+            Err(_) => std::future::pending().await,
+        }
+    }
     let (term, int) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    let hangup = (is_local_run && !hangup_is_ignored()).then(|| signal(SignalKind::hangup()));
     async move {
-        // Where a handler cannot be set the default action stays: the process ends at once.
-        let (Ok(mut term), Ok(mut int)) = (term, int) else { return std::future::pending().await };
+        let hangup = async {
+            match hangup {
+                Some(hangup) => next(hangup).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            _ = term.recv() => "SIGTERM",
-            _ = int.recv() => "SIGINT",
+            () = next(term) => "SIGTERM",
+            () = next(int) => "SIGINT",
+            () = hangup => "SIGHUP",
         }
     }
 }
 
+/// Whether we were started with `nohup`: a handler would undo it.
+#[cfg(unix)]
+fn hangup_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Bit 0 is signal 1, which is SIGHUP.
+    mask.is_some_and(|mask| mask & 1 == 1)
+}
+
 #[cfg(not(unix))]
-async fn termination() -> &'static str {
+async fn termination(_: bool) -> &'static str {
     match tokio::signal::ctrl_c().await {
         Ok(()) => "ctrl-c",
         Err(_) => std::future::pending().await,

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::contract::{ObjectKey, env};
+use super::NamePart;
+use crate::contract::ObjectKey;
 use crate::exit::{Exit, Fault};
 use crate::files::FileError;
 
@@ -20,8 +21,8 @@ pub enum ClusterError {
     /// A name that no URL and no path can hold; nothing was asked.
     #[error("`{name}` cannot be {what}: {why}")]
     BadName {
-        /// What it should name: `the name of an object`, `a plural`, …
-        what: &'static str,
+        /// What it should be.
+        what: NamePart,
         /// The name.
         name: String,
         /// What is wrong with it.
@@ -149,14 +150,10 @@ impl Fault for ClusterError {
             Self::NotConfigured { .. } => {
                 "run in a pod with a service account token, or set `KUBECONFIG`".into()
             }
-            Self::BadName { .. } => format!(
-                "check the variables `{}`, `{}`, `{}`, `{}` and `{}`",
-                env::OBJECT_NAME,
-                env::OBJECT_NAMESPACE,
-                env::CRD_PLURAL,
-                env::OBJECT_VERSION,
-                env::OBJECT_GROUP
-            ),
+            Self::BadName { what, .. } => match what.variable() {
+                Some(variable) => format!("correct the variable `{variable}`"),
+                None => format!("correct {what}"),
+            },
             Self::Missing { key, detail } => missing_hint(key, detail),
             Self::Conflict { .. } => "try again: the object has to be read anew".into(),
             Self::Exists { .. } => return None,

@@ -9,16 +9,18 @@ mod name;
 use crate::contract::{Kind, Object, ObjectKey};
 
 pub use error::ClusterError;
+pub use name::NamePart;
 
 /// What a list is narrowed to: labels that must have a value (`Some`) or must be absent (`None`).
 pub type Selector<'a> = [(&'a str, Option<&'a str>)];
 
 /// The Kubernetes verbs that the steps need. Nothing else in the crate talks to an API server.
 ///
-/// Every implementation honours `metadata.resourceVersion`, keeps the status out of [`Cluster::replace`] and
+/// Every implementation refuses a name that would ask for something else than it says, before it asks
+/// ([`ClusterError::BadName`]). Every one honours `metadata.resourceVersion`, keeps the status out of [`Cluster::replace`] and
 /// everything but the status out of [`Cluster::replace_status`], as the API server does for a kind with a status
-/// subresource. Calls that change something are not repeated by the implementation where a repetition could do
-/// harm: the steps decide that.
+/// subresource. A cluster that can be out of reach waits for itself to come back, as
+/// [`live::RetryPolicy`] says; [`ClusterError::Unreachable`] is its last word.
 pub trait Cluster: Sync {
     /// Returns the object, `None` when it is not there.
     fn get(

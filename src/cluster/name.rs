@@ -1,52 +1,96 @@
 //! Which names a URL of the API server, or a path of a folder cluster, can hold.
 
+use std::fmt;
+
 use super::{ClusterError, Selector};
-use crate::contract::{Kind, ObjectKey};
+use crate::contract::{Kind, ObjectKey, env, labels};
+
+/// What a name stands for in a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NamePart {
+    /// The name of an object.
+    Name,
+    /// The namespace of an object.
+    Namespace,
+    /// The plural of a kind.
+    Plural,
+    /// The version of a kind.
+    Version,
+    /// The group of a kind.
+    Group,
+    /// The key of a label.
+    LabelKey,
+    /// The value of a label.
+    LabelValue,
+}
+
+impl NamePart {
+    /// Returns the variable that gives it to a container of the platform, if one does.
+    pub(super) fn variable(self) -> Option<&'static str> {
+        match self {
+            Self::Name => Some(env::OBJECT_NAME),
+            Self::Namespace => Some(env::OBJECT_NAMESPACE),
+            Self::Plural => Some(env::CRD_PLURAL),
+            Self::Version => Some(env::OBJECT_VERSION),
+            Self::Group => Some(env::OBJECT_GROUP),
+            Self::LabelKey | Self::LabelValue => None,
+        }
+    }
+}
+
+impl fmt::Display for NamePart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Name => "the name of an object",
+            Self::Namespace => "the namespace of an object",
+            Self::Plural => "the plural of a kind",
+            Self::Version => "the version of a kind",
+            Self::Group => "the group of a kind",
+            Self::LabelKey => "the key of a label",
+            Self::LabelValue => "the value of a label",
+        })
+    }
+}
 
 /// Refuses an object's key that would ask for something else than it says.
 pub(super) fn check_key(key: &ObjectKey) -> Result<(), ClusterError> {
     check_scope(&key.kind, key.namespace.as_deref())?;
     if key.kind.namespaced && key.namespace.is_none() {
-        return Err(bad("the namespace of an object", "", "it is empty"));
+        return Err(bad(NamePart::Namespace, "", "it is empty"));
     }
-    check("the name of an object", &key.name)
+    check(NamePart::Name, &key.name)
 }
 
 /// Refuses a kind or a namespace that would ask for something else than it says.
 pub(super) fn check_scope(kind: &Kind, namespace: Option<&str>) -> Result<(), ClusterError> {
-    check("the plural of a kind", &kind.plural)?;
-    check("the version of a kind", &kind.version)?;
+    check(NamePart::Plural, &kind.plural)?;
+    check(NamePart::Version, &kind.version)?;
     if !kind.group.is_empty() {
-        check("the group of a kind", &kind.group)?;
+        check(NamePart::Group, &kind.group)?;
     }
-    namespace.map_or(Ok(()), |namespace| check("the namespace of an object", namespace))
+    namespace.map_or(Ok(()), |namespace| check(NamePart::Namespace, namespace))
 }
 
 /// Refuses labels to select by that are none: a comma in a value would select something else.
-pub(super) fn check_selector(labels: &Selector<'_>) -> Result<(), ClusterError> {
-    for (key, value) in labels {
-        if key.is_empty() || !key.chars().all(|c| is_label_character(c) || c == '/') {
-            return Err(bad("the key of a label", key, LABEL_RULE));
+pub(super) fn check_selector(selector: &Selector<'_>) -> Result<(), ClusterError> {
+    for (key, value) in selector {
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+        if key.is_empty() || !key.chars().all(is_allowed) {
+            let why =
+                "only letters, digits, `-`, `_`, `.` and `/` are allowed, and one at the least";
+            return Err(bad(NamePart::LabelKey, key, why));
         }
         let value = value.unwrap_or_default();
-        let ends = [value.chars().next(), value.chars().next_back()];
-        let ends_well = ends.iter().flatten().all(char::is_ascii_alphanumeric);
-        if value.len() > 63 || !value.chars().all(is_label_character) || !ends_well {
-            return Err(bad("the value of a label", value, LABEL_RULE));
+        if let Some(why) = labels::value_fault(value) {
+            return Err(bad(NamePart::LabelValue, value, why));
         }
     }
     Ok(())
 }
 
-const LABEL_RULE: &str = "a label has at most 63 letters, digits, `-`, `_` and `.`, and starts and ends with a letter \
-                          or digit";
-
-fn is_label_character(character: char) -> bool {
-    character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.')
-}
-
 /// The rule of the API server for a segment of a path, and no control characters.
-fn check(what: &'static str, name: &str) -> Result<(), ClusterError> {
+fn check(what: NamePart, name: &str) -> Result<(), ClusterError> {
     let why = if name.is_empty() {
         "it is empty"
     } else if name == "." || name == ".." {
@@ -63,7 +107,7 @@ fn check(what: &'static str, name: &str) -> Result<(), ClusterError> {
     Err(bad(what, name, why))
 }
 
-fn bad(what: &'static str, name: &str, why: &'static str) -> ClusterError {
+pub(super) fn bad(what: NamePart, name: &str, why: &'static str) -> ClusterError {
     ClusterError::BadName { what, name: name.escape_debug().collect(), why }
 }
 

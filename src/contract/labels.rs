@@ -73,3 +73,37 @@ pub const TRUE: &str = "true";
 
 /// The name under which the API server records our writes.
 pub const FIELD_MANAGER: &str = "bookend";
+
+/// Longest label value, and longest name part of a label's key, in bytes.
+pub const VALUE_BYTES_MAX: usize = 63;
+
+/// Returns what is wrong with a label's value, by the API server's rules.
+pub fn value_fault(value: &str) -> Option<&'static str> {
+    let ends = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_alphanumeric);
+    let bytes = value.as_bytes();
+    if bytes.len() > VALUE_BYTES_MAX {
+        Some("it has more than 63 bytes")
+    } else if !bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte)) {
+        Some("only letters, digits, `-`, `_` and `.` are allowed")
+    } else if !ends(bytes.first()) || !ends(bytes.last()) {
+        Some("it must begin and end with a letter or digit")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_short_and_begin_and_end_with_a_letter_or_digit() {
+        let longest = "a".repeat(VALUE_BYTES_MAX);
+        for value in ["", "a", "0", "a-b_c.d", "A..b", &longest] {
+            assert_eq!(value_fault(value), None, "{value}");
+        }
+        for value in ["a,b=c", "a b", "-a", "a.", "_", "\u{e4}", "a\n", &format!("{longest}a")] {
+            assert!(value_fault(value).is_some(), "{value}");
+        }
+    }
+}

@@ -2,6 +2,8 @@
 //!
 //! Typed models lose fields they do not know and change numbers; a step must hand back what it was given.
 
+use std::io;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -114,6 +116,14 @@ impl Object {
         kind.object(self.namespace(), self.name())
     }
 
+    /// Returns how many bytes it has as JSON.
+    pub fn json_bytes(&self) -> u64 {
+        let mut counter = Counter(0);
+        // Counting cannot fail, and every key of a JSON object is text.
+        let _ = serde_json::to_writer(&mut counter, self);
+        counter.0
+    }
+
     /// Returns `metadata`, made when it is absent or no map.
     pub fn metadata_mut(&mut self) -> &mut Map<String, Value> {
         map_entry(&mut self.0, "metadata")
@@ -139,6 +149,20 @@ impl Object {
         if let Some(Value::Object(annotations)) = self.metadata_mut().get_mut("annotations") {
             annotations.remove(key);
         }
+    }
+}
+
+/// Counts what is written to it.
+struct Counter(u64);
+
+impl io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len() as u64);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

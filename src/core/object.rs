@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::contract::{Kind, Object, ObjectKey, env, labels};
+use crate::contract::{Kind, Object, ObjectKey, labels};
 
 /// Returns what is written for users' containers: the object without the API server's bookkeeping of its fields.
 ///
@@ -40,67 +40,6 @@ pub fn dry_run_object(ephemeral: Object, real: Option<Object>, target: &ObjectKe
             object
         }
     }
-}
-
-/// A key that no object can have.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum KeyError {
-    /// A part that every object has is empty.
-    #[error("the object's {part} is not given")]
-    Absent {
-        /// Which part.
-        part: &'static str,
-        /// The variable that gives it.
-        variable: &'static str,
-    },
-    /// A part that would change the URL it stands in.
-    #[error("the object's {part} `{value}` holds what no name may hold: {found}")]
-    Unsafe {
-        /// Which part.
-        part: &'static str,
-        /// The variable that gives it.
-        variable: &'static str,
-        /// The part as given.
-        value: String,
-        /// What is wrong with it.
-        found: &'static str,
-    },
-}
-
-impl KeyError {
-    /// Returns what to do next, starting with a verb.
-    pub fn hint(&self) -> String {
-        match self {
-            Self::Absent { variable, .. } => format!("set {variable}"),
-            Self::Unsafe { variable, .. } => format!("correct {variable}"),
-        }
-    }
-}
-
-/// Checks that a key names one object and nothing else, before it becomes part of a URL or path.
-pub fn check_key(key: &ObjectKey) -> Result<(), KeyError> {
-    let namespace = key.namespace.as_deref().unwrap_or_default();
-    for (part, variable, value, needed) in [
-        ("name", env::OBJECT_NAME, key.name.as_str(), true),
-        ("namespace", env::OBJECT_NAMESPACE, namespace, false),
-        ("plural", env::CRD_PLURAL, key.kind.plural.as_ref(), true),
-        ("version", env::OBJECT_VERSION, key.kind.version.as_ref(), true),
-        ("group", env::OBJECT_GROUP, key.kind.group.as_ref(), false),
-    ] {
-        if value.is_empty() && needed {
-            return Err(KeyError::Absent { part, variable });
-        }
-        let found = match value {
-            "." | ".." => "only dots",
-            value if value.contains('/') => "`/`",
-            value if value.contains('%') => "`%`",
-            value if value.contains(char::is_control) => "a control character",
-            _ => continue,
-        };
-        return Err(KeyError::Unsafe { part, variable, value: value.to_owned(), found });
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -174,36 +113,5 @@ mod tests {
         let seen = dry_run_object(ephemeral(json!({})), None, &kinds::JOB.object(None, "real"));
         assert_eq!((seen.name(), seen.namespace()), ("real", Some("a")));
         assert_eq!(seen.spec(), Some(&json!({ "new": true })));
-    }
-
-    #[test]
-    fn a_key_that_would_leave_its_url_is_refused() {
-        let check = |kind: Kind, namespace: Option<&str>, name: &str, expected: &str| {
-            let key =
-                ObjectKey { kind, namespace: namespace.map(str::to_owned), name: name.into() };
-            let seen = check_key(&key).map_or_else(|error| error.to_string(), |()| "fine".into());
-            assert_eq!(seen, expected);
-        };
-        let job = || kinds::JOB;
-        check(job(), Some("a"), "b.c-d", "fine");
-        check(kinds::CONFIG_MAP, None, "b", "fine");
-        check(job(), None, "", "the object's name is not given");
-        check(
-            job(),
-            None,
-            "a/status",
-            "the object's name `a/status` holds what no name may hold: `/`",
-        );
-        check(job(), None, "a%2f", "the object's name `a%2f` holds what no name may hold: `%`");
-        check(
-            job(),
-            Some(".."),
-            "a",
-            "the object's namespace `..` holds what no name may hold: only dots",
-        );
-        let kind = Kind { plural: "".into(), ..job() };
-        check(kind, None, "a", "the object's plural is not given");
-        let kind = Kind { version: "".into(), ..job() };
-        check(kind, None, "a", "the object's version is not given");
     }
 }

@@ -1,5 +1,6 @@
 //! The only room that touches the disk.
 
+mod beneath;
 pub mod folder;
 pub mod read;
 pub mod tree;
@@ -77,6 +78,9 @@ impl Fault for FileError {
             Self::Read { path, source } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Some(format!("let this user read `{}`", path.display()))
             }
+            Self::Read { path, source } if source.kind() == io::ErrorKind::NotFound => Some(
+                format!("check that `{}` is there, and mounted where it should be", path.display()),
+            ),
             Self::Read { .. } => None,
             Self::Write { path, source } => write_hint(path, source),
             Self::NotAFile { path, .. } => {

@@ -3,20 +3,14 @@
 //! Users' containers can put anything at the path: a pipe must not block the step, a device must not be touched,
 //! and a link must not make it read what the container could not publish itself.
 
-use std::fs::{self, File, FileType, OpenOptions};
+use std::fs::{self, File, FileType};
 use std::io::{self, Read as _};
-use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
+use super::beneath::Root;
 use super::{FileError, yaml};
 use crate::contract::Node;
-
-/// Flags that make opening harmless: no link as last part of the path, no waiting for the other end of a pipe.
-#[cfg(target_os = "linux")]
-const OPEN_FLAGS: i32 = nix::fcntl::OFlag::O_NOFOLLOW.union(nix::fcntl::OFlag::O_NONBLOCK).bits();
-/// Elsewhere the type is looked at before opening, which is enough for a laptop.
-#[cfg(not(target_os = "linux"))]
-const OPEN_FLAGS: i32 = 0;
 
 /// Returns the content of a file of at most `bytes_max` bytes, `None` when there is none.
 ///
@@ -27,24 +21,12 @@ const OPEN_FLAGS: i32 = 0;
 /// Every [`FileError`] but `Write` and `Parse`, naming the path.
 pub fn limited(path: &Path, bytes_max: u64) -> Result<Option<Vec<u8>>, FileError> {
     let failed = |source| FileError::Read { path: path.to_owned(), source };
-    let found = match fs::symlink_metadata(path) {
-        Ok(found) => found.file_type(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error)),
-    };
-    let target = if found.is_symlink() {
-        match followed(path)? {
-            Some(target) => target,
-            None => return Ok(None),
-        }
-    } else {
-        path.to_owned()
-    };
-    let found = fs::symlink_metadata(&target).map_err(failed)?.file_type();
-    refuse_other_types(path, found)?;
+    let Some((folder, below)) = place(path)? else { return Ok(None) };
+    let found = fs::symlink_metadata(folder.join(&below)).map_err(failed)?;
+    refuse_other_types(path, found.file_type())?;
 
-    let mut options = OpenOptions::new();
-    let file = options.read(true).custom_flags(OPEN_FLAGS).open(&target).map_err(failed)?;
+    let opened = Root::open(&folder).and_then(|mut root| root.open_file(&below));
+    let file = opened.map_err(failed)?;
     // Looked at again: it may have been exchanged meanwhile.
     let found = file.metadata().map_err(failed)?;
     refuse_other_types(path, found.file_type())?;
@@ -69,8 +51,8 @@ pub fn document(path: &Path, bytes_max: u64) -> Result<Option<Node>, FileError> 
     parsed.map(Some).map_err(|source| FileError::Parse { path: path.to_owned(), source })
 }
 
-/// Returns where a link leads, `None` for nowhere; it must stay below the folder it stands in.
-fn followed(path: &Path) -> Result<Option<PathBuf>, FileError> {
+/// Returns the folder of a path and what lies below it once links are followed, `None` where nothing is.
+fn place(path: &Path) -> Result<Option<(PathBuf, PathBuf)>, FileError> {
     let failed = |source| FileError::Read { path: path.to_owned(), source };
     let target = match fs::canonicalize(path) {
         Ok(target) => target,
@@ -83,10 +65,9 @@ fn followed(path: &Path) -> Result<Option<PathBuf>, FileError> {
         None => path,
     };
     let folder = fs::canonicalize(folder).map_err(failed)?;
-    if target.starts_with(&folder) {
-        Ok(Some(target))
-    } else {
-        Err(FileError::LinkOut { path: path.to_owned(), target })
+    match target.strip_prefix(&folder) {
+        Ok(below) => Ok(Some((folder, below.to_owned()))),
+        Err(_) => Err(FileError::LinkOut { path: path.to_owned(), target }),
     }
 }
 

@@ -13,14 +13,11 @@ use crate::core::promise::WorkflowAction;
 use crate::core::unpack::File;
 use crate::files::yaml;
 
-/// Returns the report for people.
+/// Returns the report for people. Warnings are not in it: they were told before the first stage ran.
 pub fn render(report: &Report) -> String {
     let mut text = String::new();
     let Report { promise, object, workflow, action, .. } = report;
     let _ = writeln!(text, "{workflow} {action} workflow of Promise {promise} on {object}");
-    for warning in &report.warnings {
-        let _ = writeln!(text, "warning: {warning}");
-    }
     pipelines(&mut text, report);
     for work in &report.works {
         one_work(&mut text, report, work);

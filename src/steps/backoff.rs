@@ -4,6 +4,9 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
+use tracing::debug;
+
+use crate::cluster::ClusterError;
 
 /// How long a step keeps trying. A kubelet that stops a pod waits as long before it kills.
 pub const DEADLINE: Duration = Duration::from_secs(30);
@@ -11,6 +14,32 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 const WAIT_FIRST: Duration = Duration::from_millis(20);
 /// No wait is longer: with eight writers each still gets its turn well within the deadline.
 const WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// How often a call is made again that was lost on the way.
+const REPEATS_MAX: u32 = 3;
+
+/// Makes a call, and again up to three times as long as each was lost and nobody has asked again yet.
+///
+/// Who waits for a server is the cluster (`cluster::live::RetryPolicy`): after an answer of "unreachable" that took it
+/// more than one try there is no hope left, and to ask again here would only multiply the time. A cluster without such
+/// a policy, of which a call gets lost now and then, is asked again. All calls of the steps can be repeated: they
+/// carry a version, a name or a single label.
+pub(super) async fn answered<T, F>(mut call: impl FnMut() -> F) -> Result<T, ClusterError>
+where
+    F: Future<Output = Result<T, ClusterError>>,
+{
+    let mut backoff = Backoff::new(DEADLINE);
+    for _ in 0..REPEATS_MAX {
+        match call().await {
+            Err(error @ ClusterError::Unreachable { tries: 1, .. }) => {
+                debug!(%error, "the call was lost, trying again");
+                backoff.pause().await;
+            }
+            result => return result,
+        }
+    }
+    call().await
+}
 
 /// The waits of one series of tries.
 #[derive(Debug)]
@@ -52,6 +81,7 @@ fn chance() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::kinds::WORK;
 
     #[tokio::test(start_paused = true)]
     async fn waits_grow_and_end_at_the_deadline() {
@@ -66,6 +96,28 @@ mod tests {
         assert!(waits[5] > waits[0]);
         assert!(waits.iter().all(|wait| *wait <= WAIT_MAX + Duration::from_millis(1)));
         assert!(backoff.waited() <= DEADLINE && backoff.waited() > DEADLINE - WAIT_MAX);
+    }
+
+    /// Counts how often a call is made that needs `tries` each time and succeeds as the last one of `calls`.
+    async fn made(tries: u32, calls: u32) -> (u32, bool) {
+        let mut made = 0;
+        let result = answered(|| {
+            made += 1;
+            let key = Box::new(WORK.object(None, "w"));
+            let (waited, detail) = (Duration::ZERO, String::new());
+            let lost = ClusterError::Unreachable { verb: "get", key, tries, waited, detail };
+            std::future::ready(if made < calls { Err(lost) } else { Ok(()) })
+        })
+        .await;
+        (made, result.is_ok())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_call_is_repeated_and_one_that_was_repeated_already_is_not() {
+        assert_eq!(made(1, 1).await, (1, true));
+        assert_eq!(made(1, 4).await, (4, true));
+        assert_eq!(made(1, 9).await, (4, false));
+        assert_eq!(made(2, 9).await, (1, false));
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use tracing::info;
 
 use super::Context;
+use super::backoff::answered;
 use crate::cluster::{Cluster, ClusterError};
 use crate::contract::{Object, ObjectKey, env, labels};
-use crate::core::object::{self, KeyError};
+use crate::core::object;
 use crate::exit::{Exit, Fault};
 use crate::files::{self, FileError};
 
@@ -35,9 +36,6 @@ pub struct Outcome {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReaderError {
-    /// The variables name no object.
-    #[error(transparent)]
-    Key(#[from] KeyError),
     /// The object could not be read.
     #[error("failed to get the object {key}")]
     Get {
@@ -56,7 +54,7 @@ pub enum ReaderError {
     #[error("failed to find the object that the dry run is about")]
     Target {
         /// Why.
-        source: KeyError,
+        source: ClusterError,
     },
     /// The object that a dry run is about could not be read.
     #[error("failed to get {key}, which the dry run is about")]
@@ -74,7 +72,6 @@ pub enum ReaderError {
 impl Fault for ReaderError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Key(_) => Exit::Usage,
             Self::NotFound { .. } | Self::Target { .. } => Exit::Refused,
             Self::Get { source, .. } | Self::GetReal { source, .. } => source.exit(),
             Self::File(error) => error.exit(),
@@ -83,41 +80,21 @@ impl Fault for ReaderError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Key(error) => Some(error.hint()),
             Self::NotFound { .. } => Some(format!(
-                "check that the object was not deleted, and {}, {} and {} that name it",
+                "check that the object was not deleted, and `{}`, `{}` and `{}` that name it",
                 env::OBJECT_NAME,
                 env::OBJECT_NAMESPACE,
                 env::CLUSTER_SCOPED
             )),
-            Self::Get { source, key } => get_hint(source, key),
+            Self::Get { source, .. } => source.hint(),
             Self::Target { .. } => Some(format!(
-                "correct the annotations {} and {} of the object",
+                "correct the annotations `{}` and `{}` of the object",
                 labels::DRY_RUN_RESOURCE_NAME,
                 labels::DRY_RUN_RESOURCE_NAMESPACE
             )),
-            Self::GetReal { source, key } => Some(get_hint(source, key).unwrap_or_else(|| {
-                format!("check the annotation {} of the object", labels::DRY_RUN_RESOURCE_NAME)
-            })),
+            Self::GetReal { source, .. } => source.hint(),
             Self::File(error) => error.hint(),
         }
-    }
-}
-
-fn get_hint(error: &ClusterError, key: &ObjectKey) -> Option<String> {
-    match error {
-        ClusterError::Missing { .. } => Some(format!(
-            "check that the API is installed, and {}, {} and {} that name it",
-            env::CRD_PLURAL,
-            env::OBJECT_GROUP,
-            env::OBJECT_VERSION
-        )),
-        ClusterError::Forbidden { .. } => Some(format!(
-            "allow the pipeline's service account to get {} in {}",
-            key.kind,
-            key.namespace.as_deref().unwrap_or("the whole cluster")
-        )),
-        other => other.hint(),
     }
 }
 
@@ -142,9 +119,7 @@ pub async fn run(
 
 async fn fetch(cluster: &impl Cluster, args: &Reader) -> Result<Object, ReaderError> {
     let key = &args.key;
-    object::check_key(key)?;
-    let found = cluster
-        .get(key)
+    let found = answered(|| cluster.get(key))
         .await
         .map_err(|source| ReaderError::Get { key: Box::new(key.clone()), source })?;
     let object = found.ok_or_else(|| ReaderError::NotFound { key: Box::new(key.clone()) })?;
@@ -152,7 +127,6 @@ async fn fetch(cluster: &impl Cluster, args: &Reader) -> Result<Object, ReaderEr
         return Ok(object);
     }
     let Some(target) = object::dry_run_target(&object, &key.kind) else { return Ok(object) };
-    object::check_key(&target).map_err(|source| ReaderError::Target { source })?;
     let real = fetch_real(cluster, &target).await?;
     match &real {
         Some(_) => info!(object = %target, "dry run: using the real object with the proposed spec"),
@@ -169,8 +143,8 @@ async fn fetch_real(
     if target.kind.namespaced && target.namespace.is_none() {
         return Ok(None);
     }
-    cluster
-        .get(target)
-        .await
-        .map_err(|source| ReaderError::GetReal { key: Box::new(target.clone()), source })
+    answered(|| cluster.get(target)).await.map_err(|source| match source {
+        ClusterError::BadName { .. } => ReaderError::Target { source },
+        source => ReaderError::GetReal { key: Box::new(target.clone()), source },
+    })
 }

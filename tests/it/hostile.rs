@@ -1,4 +1,21 @@
 //! Output folders that are up to no good: each is refused with its path, or published as what it is.
+//!
+//! What a pipeline can leave behind, and where it is tested; `metadata` has the three files beside the output.
+//!
+//! | left behind | output folder, here | metadata files, `metadata` |
+//! |---|---|---|
+//! | link to a file outside | `a_link_to_a_file_outside_…`, `a_link_through_a_link_…`, `…_same_beginning_…` | `what_is_no_file_…` |
+//! | link to a folder | `a_link_to_a_folder_…`, `a_link_to_the_folder_itself_…` | `what_is_no_file_…` |
+//! | loop of links | `a_loop_of_links_…` | `what_is_no_file_…` |
+//! | pipe, socket | `a_pipe_…`, `a_socket_…` | `what_is_no_file_…` |
+//! | device | `a_device_…`, `a_link_to_a_device_…` | `what_is_no_file_…` |
+//! | unreadable file | `an_unreadable_file_…` | `a_file_that_may_not_be_read_…` |
+//! | 10^5 files | `a_hundred_thousand_files_…` | only three are looked at: `other_files_…` |
+//! | 1 GB sparse file | `a_sparse_gigabyte_…` | `what_is_no_file_…` |
+//! | line break, `-` in a name | `names_with_line_breaks_…` | names are fixed |
+//! | name that is not UTF-8 | `a_name_that_is_not_utf8_…` | `other_files_…` |
+//! | exchanged after the look | `a_folder_that_becomes_a_link_…`, `a_file_that_becomes_…` | opened in the same way |
+//! | absent, empty, wrong type, too large, unknown key, valid after invalid | – | `absent_empty_wrong_…` |
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -13,14 +30,14 @@ use bookend::exit::Exit;
 use bookend::files::tree::{self, Limits, TreeError};
 use bookend::steps::writer::Outcome;
 
-use crate::memory::Memory;
+use crate::double::Double;
 use crate::pod::Pod;
 
 /// Returns the paths that are published.
 async fn published(pod: &Pod) -> Vec<String> {
-    let cluster = Memory::default();
+    let cluster = Double::default();
     assert!(matches!(pod.run(&cluster).await.unwrap(), Outcome::Wrote(_)));
-    let works = cluster.objects();
+    let works = cluster.works();
     let groups = works[0].at(&["spec", "workloadGroups"]).and_then(|g| g.as_array()).unwrap();
     let files = groups.iter().flat_map(|group| group["workloads"].as_array().unwrap());
     files.map(|file| file["filepath"].as_str().unwrap().to_owned()).collect()
@@ -143,6 +160,14 @@ async fn a_socket_is_refused() {
 }
 
 #[tokio::test]
+async fn a_link_to_a_device_is_refused() {
+    let pod = Pod::with(&[]);
+    symlink("/dev/zero", pod.path("input/zero")).unwrap();
+    let expect = "refused to follow the link `[ROOT]/input/zero` out of the folder, to `/dev/zero`";
+    check_refused(&pod, expect).await;
+}
+
+#[tokio::test]
 async fn a_device_is_refused() {
     use nix::sys::stat::{Mode, SFlag, makedev, mknod};
     let pod = Pod::with(&[]);
@@ -157,7 +182,7 @@ async fn a_device_is_refused() {
 }
 
 /// Runs one of these tests again as a user who is not root, for whom modes mean something.
-fn again_as_nobody(test: &str) {
+pub(crate) fn again_as_nobody(test: &str) {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     // Where it was built nobody may be allowed to look.

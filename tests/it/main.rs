@@ -9,13 +9,16 @@
 )]
 #![cfg(test)] // or clippy takes the helpers of tests for production code
 
+mod cli;
 mod cluster_body;
 mod cluster_contract;
 mod contract_doc;
 mod dockerfiles;
+mod double;
+mod failing;
 mod golden;
 mod hostile;
-mod memory;
+mod metadata;
 mod pipeline_golden;
 mod pod;
 mod reader;

@@ -10,7 +10,7 @@ use bookend::steps::writer::{self, Outcome, Writer, WriterError, Written};
 use bookend::steps::{Clock, Context};
 use tempfile::TempDir;
 
-use crate::memory::Memory;
+use crate::double::Double;
 
 /// A pod of which only the writer's folders are there.
 pub(crate) struct Pod {
@@ -50,14 +50,14 @@ impl Pod {
     }
 
     /// Runs the writer.
-    pub(crate) async fn run(&self, cluster: &Memory) -> Result<Outcome, WriterError> {
+    pub(crate) async fn run(&self, cluster: &Double) -> Result<Outcome, WriterError> {
         let layout = Layout::writer_root(self.root.path());
         writer::run(&Context { layout, clock: self.clock }, cluster, &self.args).await
     }
 
     /// Runs where it must fail, and returns what the user sees, without the temporary path.
     pub(crate) async fn refused(&self, exit: Exit) -> String {
-        let cluster = Memory::default();
+        let cluster = Double::default();
         let error = self.run(&cluster).await.unwrap_err();
         assert_eq!(cluster.requests(), [""; 0], "no request before the input is known to be good");
         assert_eq!(error.exit(), exit);
@@ -65,7 +65,7 @@ impl Pod {
     }
 
     /// Runs where a Work must come of it.
-    pub(crate) async fn written(&self, cluster: &Memory) -> Written {
+    pub(crate) async fn written(&self, cluster: &Double) -> Written {
         match self.run(cluster).await.unwrap() {
             Outcome::Wrote(written) => written,
             Outcome::Stopped(control) => panic!("{control:?}"),

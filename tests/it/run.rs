@@ -13,6 +13,7 @@ macro_rules! needs_namespaces {
 
 mod binary;
 mod engine;
+mod errors;
 mod pod_spec;
-mod support;
+pub(crate) mod support;
 mod workflow;

@@ -1,10 +1,8 @@
 //! The status step: requests, conflicts, kills, refusals, files.
 
-mod one_object;
-
 use std::path::Path;
 
-use bookend::contract::{Kind, Layout};
+use bookend::contract::{Kind, Layout, Object};
 use bookend::core::status::Ending;
 use bookend::exit::{Exit, Fault as _};
 use bookend::report;
@@ -12,7 +10,7 @@ use bookend::steps::status::{FILE_BYTES_MAX, Outcome, Status, StatusError, run};
 use bookend::steps::{Clock, Context};
 use serde_json::{Value, json};
 
-use self::one_object::{OneObject, Trouble};
+use crate::double::{ALWAYS, Double, Trouble, fault};
 
 const SUSPENDED: &str = "kratix.io/workflow-suspended";
 
@@ -45,11 +43,12 @@ impl Pipeline {
         self.root.path().join("metadata").join(name)
     }
 
-    async fn run(&self, cluster: &OneObject) -> Result<Outcome, StatusError> {
+    /// Runs as a pipeline that is not the last.
+    async fn run(&self, cluster: &Double) -> Result<Outcome, StatusError> {
         run(&context(self.root.path()), cluster, &args()).await
     }
 
-    async fn run_last(&self, cluster: &OneObject) -> Result<Outcome, StatusError> {
+    async fn run_last(&self, cluster: &Double) -> Result<Outcome, StatusError> {
         run(&context(self.root.path()), cluster, &Status { is_last: true, ..args() }).await
     }
 }
@@ -78,6 +77,35 @@ fn args() -> Status {
     }
 }
 
+/// A cluster that holds the object with this status.
+fn widget(status: Value) -> Double {
+    let object = json!({
+        "apiVersion": "example.com/v1", "kind": "Widget",
+        "metadata": {"name": "sample", "namespace": "team-a", "uid": "u1", "generation": 7},
+        "status": status,
+    });
+    Double::with(&args().key.kind, [object])
+}
+
+/// The same cluster, in which these calls go wrong.
+fn troubled(call: usize, trouble: Trouble) -> Double {
+    let cluster = widget(running());
+    cluster.trouble(None, call..=call, trouble);
+    cluster
+}
+
+fn object(cluster: &Double) -> Object {
+    cluster.object(&args().key)
+}
+
+fn status(cluster: &Double) -> Value {
+    object(cluster).status().cloned().unwrap_or_default()
+}
+
+fn label(cluster: &Double) -> Option<String> {
+    object(cluster).label(SUSPENDED).map(str::to_owned)
+}
+
 fn running() -> Value {
     json!({"kratix": {"workflows": {"pipelines": [{"name": "main", "phase": "Running"}]}}})
 }
@@ -91,10 +119,10 @@ fn retrying() -> Value {
 
 #[tokio::test(start_paused = true)]
 async fn a_report_takes_two_requests() {
-    let cluster = OneObject::new(running());
+    let cluster = widget(running());
     let outcome = Pipeline::new().reports("a: 1\n").run(&cluster).await.unwrap();
-    assert_eq!(cluster.calls(), ["get", "status"]);
-    assert_eq!(cluster.status()["a"], 1);
+    assert_eq!(cluster.requests(), ["get", "status"]);
+    assert_eq!(status(&cluster)["a"], 1);
     assert_eq!((outcome.ending, outcome.is_written), (Ending::GoesOn, true));
 }
 
@@ -102,137 +130,140 @@ async fn a_report_takes_two_requests() {
 async fn nothing_to_write_takes_one_request() {
     for pipeline in [Pipeline::new(), Pipeline::new().reports(""), Pipeline::new().reports("{}\n")]
     {
-        let cluster = OneObject::new(running());
+        let cluster = widget(running());
         let outcome = pipeline.run(&cluster).await.unwrap();
-        assert_eq!(cluster.calls(), ["get"]);
+        assert_eq!(cluster.requests(), ["get"]);
         assert!(!outcome.is_written);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn completion_is_written_each_time() {
-    let cluster = OneObject::new(running());
+    let cluster = widget(running());
     let outcome = Pipeline::new().run_last(&cluster).await.unwrap();
     assert_eq!(outcome.ending, Ending::Completed);
-    assert_eq!(cluster.status()["conditions"][0]["lastTransitionTime"], "2026-01-02T03:04:05Z");
+    assert_eq!(status(&cluster)["conditions"][0]["lastTransitionTime"], "2026-01-02T03:04:05Z");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_suspension_takes_three_requests_with_the_label_last() {
-    let cluster = OneObject::new(running());
+    let cluster = widget(running());
     let outcome = Pipeline::new().controls("retryAfter: 1m\n").run(&cluster).await.unwrap();
-    assert_eq!(cluster.calls(), ["get", "status", "label"]);
-    assert_eq!((cluster.status(), cluster.label().as_deref()), (retrying(), Some("true")));
+    assert_eq!(cluster.requests(), ["get", "status", "label"]);
+    assert_eq!((status(&cluster), label(&cluster).as_deref()), (retrying(), Some("true")));
     assert!(outcome.is_written && outcome.is_labelled);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_label_that_is_there_takes_no_request() {
-    let cluster = OneObject::new(running());
-    cluster.object.lock().unwrap().as_mut().unwrap().set_label(SUSPENDED, "true");
+    let cluster = widget(running());
+    let mut labelled = object(&cluster);
+    labelled.set_label(SUSPENDED, "true");
+    cluster.insert(&args().key.kind, labelled);
     let outcome = Pipeline::new().controls("suspend: true\n").run(&cluster).await.unwrap();
-    assert_eq!(cluster.calls(), ["get", "status"]);
+    assert_eq!(cluster.requests(), ["get", "status"]);
     assert!(!outcome.is_labelled);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conflict_at_any_call_is_merged_again() {
+async fn trouble_at_any_call_is_got_over() {
     for call in 1..=3 {
-        for trouble in [Trouble::Conflict, Trouble::Lost, Trouble::AnswerLost] {
-            let cluster = OneObject::new(running()).trouble(call, trouble);
+        for trouble in [
+            Trouble::Relabelled,
+            Trouble::Fails(fault::conflict),
+            Trouble::Fails(fault::lost),
+            Trouble::FailsAfter(fault::lost),
+        ] {
+            let cluster = troubled(call, trouble.clone());
             let pipeline = Pipeline::new().reports("a: 1\n").controls("retryAfter: 1m\n");
             pipeline.run(&cluster).await.unwrap();
             let mut expected = retrying();
             expected["a"] = json!(1);
-            assert_eq!(cluster.status(), expected, "{trouble:?} at call {call}");
-            assert_eq!(cluster.label().as_deref(), Some("true"));
+            assert_eq!(status(&cluster), expected, "{trouble:?} at call {call}");
+            assert_eq!(label(&cluster).as_deref(), Some("true"));
         }
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn killed_anywhere_and_run_again_the_end_is_the_same() {
-    for call in 1..=3 {
-        for trouble in [Trouble::KilledBefore, Trouble::KilledAfter] {
-            for control in ["retryAfter: 1m\n", "suspend: true\n", "suspend: false\n"] {
-                let pipeline = Pipeline::new().reports("a: 1\n").controls(control);
-                let undisturbed = OneObject::new(running());
-                pipeline.run(&undisturbed).await.unwrap();
-
-                let cluster = OneObject::new(running()).trouble(call, trouble);
-                let killed = pipeline.run(&cluster).await;
-                assert_eq!(killed.is_err(), call <= cluster.calls().len());
-                assert!(
-                    cluster.label().is_none() || cluster.status() == undisturbed.status(),
-                    "no label without its status"
-                );
-                let cluster = cluster.healthy();
-                pipeline.run(&cluster).await.unwrap();
-                assert_eq!(
-                    cluster.status(),
-                    undisturbed.status(),
-                    "{trouble:?} at call {call}, {control}"
-                );
-                assert_eq!(cluster.label(), undisturbed.label());
-            }
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn eight_at_once_lose_no_key() {
-    let pipelines: Vec<_> =
-        (0..8).map(|n| Pipeline::new().reports(&format!("key{n}: {n}\n"))).collect();
-    let cluster = OneObject::new(running()).trouble(3, Trouble::Conflict);
-    let [a, b, c, d, e, f, g, h] = pipelines.as_slice() else { panic!("eight") };
-    let results = tokio::join!(
-        a.run_last(&cluster),
-        b.run_last(&cluster),
-        c.run_last(&cluster),
-        d.run_last(&cluster),
-        e.run_last(&cluster),
-        f.run_last(&cluster),
-        g.run_last(&cluster),
-        h.run_last(&cluster),
-    );
-    let results = <[_; 8]>::from(results);
-    assert!(results.iter().all(Result::is_ok), "{results:?}");
-    for n in 0..8 {
-        assert_eq!(cluster.status()[format!("key{n}")], n);
-    }
-    assert!(cluster.calls().len() > 16, "they did meet");
 }
 
 #[tokio::test(start_paused = true)]
 async fn conflicts_without_end_end_after_thirty_seconds() {
-    for (verb, trouble, exit) in [
-        ("status", Trouble::Conflict, Exit::Refused),
-        ("get", Trouble::Lost, Exit::Unreachable),
-        ("label", Trouble::Lost, Exit::Unreachable),
+    for (verb, trouble) in [
+        ("status", Trouble::Relabelled),
+        ("status", Trouble::Fails(fault::conflict)),
+        ("label", Trouble::Fails(fault::conflict)),
     ] {
-        let cluster = OneObject::new(running()).on(verb).trouble(0, trouble);
+        let cluster = widget(running());
+        cluster.trouble(Some(verb), ALWAYS, trouble);
         let start = tokio::time::Instant::now();
         let error = Pipeline::new().controls("suspend: true\n").run(&cluster).await.unwrap_err();
         assert!(matches!(error, StatusError::GaveUp { .. }), "{error:?}");
-        assert_eq!(error.exit(), exit);
+        assert_eq!(error.exit(), Exit::Refused);
         assert!((28..=30).contains(&start.elapsed().as_secs()));
-        assert_eq!(cluster.label(), None);
+        assert_eq!(label(&cluster), None);
+        let text = report::render(&error);
+        assert!(
+            text.starts_with(
+                "error: failed to update the status of widgets.example.com team-a/sample within "
+            ),
+            "{text}"
+        );
+        assert!(text.contains("s\n  caused by: widgets.example.com team-a/sample has been changed by somebody else meanwhile"), "{text}");
+        assert!(
+            text.ends_with(
+                "hint: find out who keeps changing the object, and stop it for a moment\n"
+            ),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_the_cluster_has_waited_for_is_not_asked_again() {
+    for call in 1..=3 {
+        let cluster = troubled(call, Trouble::Fails(fault::down));
+        let start = tokio::time::Instant::now();
+        let error = Pipeline::new().controls("suspend: true\n").run(&cluster).await.unwrap_err();
+        assert_eq!(error.exit(), Exit::Unreachable);
+        assert_eq!((cluster.requests().len(), start.elapsed().as_secs()), (call, 0));
+        assert_eq!(
+            report::render(&error),
+            "error: failed to update the status\n  \
+             caused by: failed to get widgets.example.com team-a/sample: no usable answer from the cluster after 10 \
+             tries in 0 ms: reset\n  \
+             hint: check that the API server runs and can be reached from here without a proxy, then try again\n"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_none_is_refused_before_any_request() {
+    for name in ["", "..", "a/status", "a%2fb", "a\nb"] {
+        let cluster = widget(running());
+        let mut args = args();
+        args.key.name = name.into();
+        let error = run(&context(Path::new("/nowhere")), &cluster, &args).await.unwrap_err();
+        assert_eq!(error.exit(), Exit::Usage, "{name:?}");
+        let variable = bookend::contract::env::OBJECT_NAME;
+        assert_eq!(error.hint().unwrap(), format!("correct the variable `{variable}`"));
+        assert_eq!(cluster.requests(), [""; 0]);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_status_leaves_no_label() {
-    let cluster = OneObject::new(running()).on("status").trouble(0, Trouble::Invalid);
+    let cluster = widget(running());
+    cluster.trouble(Some("status"), ALWAYS, Trouble::Fails(fault::invalid));
     let pipeline = Pipeline::new().reports("a: x\n").controls("suspend: true\n");
     let error = pipeline.run(&cluster).await.unwrap_err();
     assert_eq!(error.exit(), Exit::Refused);
-    assert_eq!((cluster.status(), cluster.label()), (running(), None));
-    assert_eq!(cluster.calls(), ["get", "status"]);
+    assert_eq!((status(&cluster), label(&cluster)), (running(), None));
+    assert_eq!(cluster.requests(), ["get", "status"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_kind_without_a_status_subresource_is_named_as_such() {
-    let cluster = OneObject::new(running()).on("status").trouble(0, Trouble::NotFound);
+    let cluster = widget(running());
+    cluster.trouble(Some("status"), ALWAYS, Trouble::Fails(fault::missing));
     let error = Pipeline::new().controls("suspend: true\n").run(&cluster).await.unwrap_err();
     assert_eq!(
         report::render(&error),
@@ -240,56 +271,52 @@ async fn a_kind_without_a_status_subresource_is_named_as_such() {
          hint: add `subresources: {status: {}}` to the version in the object's CRD\n"
     );
     assert_eq!(error.exit(), Exit::Refused);
-    assert_eq!(cluster.label(), None);
+    assert_eq!(label(&cluster), None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_object_that_is_not_there_or_goes_is_said() {
-    let gone = OneObject::new(running());
-    *gone.object.lock().unwrap() = None;
+    let gone = Double::default();
     let error = Pipeline::new().reports("a: 1\n").run(&gone).await.unwrap_err();
     assert!(matches!(error, StatusError::Missing { .. }));
     assert_eq!(error.exit(), Exit::Refused);
 
-    let goes = OneObject::new(running()).on("label").trouble(0, Trouble::NotFound);
+    let goes = widget(running());
+    goes.trouble(Some("label"), ALWAYS, Trouble::Fails(fault::missing));
     let error = Pipeline::new().controls("suspend: true\n").run(&goes).await.unwrap_err();
     assert!(matches!(error, StatusError::Gone { .. }));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_new_object_with_the_old_name_is_left_alone() {
-    let cluster = OneObject::new(running()).on("status").trouble(1, Trouble::Conflict);
-    let pipeline = Pipeline::new().reports("a: 1\n");
-    let is_replaced_meanwhile = async {
-        while cluster.calls().len() < 2 {
-            tokio::task::yield_now().await;
-        }
-        cluster.object.lock().unwrap().as_mut().unwrap().set_metadata("uid", "u2");
-    };
-    let (result, ()) = tokio::join!(pipeline.run(&cluster), is_replaced_meanwhile);
+    let cluster = widget(running());
+    let mut new = object(&cluster);
+    new.set_metadata("uid", "u2");
+    cluster.trouble(Some("status"), 1..=1, Trouble::Meanwhile(args().key.kind, new));
+    let result = Pipeline::new().reports("a: 1\n").run(&cluster).await;
     assert!(matches!(result, Err(StatusError::Replaced { .. })), "{result:?}");
-    assert_eq!(cluster.status(), running());
+    assert_eq!(status(&cluster), running());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_suspension_that_the_server_drops_is_not_labelled() {
-    let cluster = OneObject::new(running()).old();
+    let cluster = widget(running()).old();
     let error = Pipeline::new().controls("suspend: true\n").run(&cluster).await.unwrap_err();
     assert!(matches!(error, StatusError::Dropped { .. }));
-    assert_eq!(cluster.label(), None);
+    assert_eq!(label(&cluster), None);
     // Without a suspension it is a warning only.
-    let cluster = OneObject::new(running()).old();
+    let cluster = widget(running()).old();
     Pipeline::new().reports("a: 1\n").run(&cluster).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_suspension_without_an_entry_writes_nothing() {
-    for status in [json!(null), json!({}), json!({"kratix": {"workflows": {"pipelines": []}}})] {
-        let cluster = OneObject::new(status.clone());
+    for before in [json!(null), json!({}), json!({"kratix": {"workflows": {"pipelines": []}}})] {
+        let cluster = widget(before.clone());
         let pipeline = Pipeline::new().reports("a: 1\n").controls("suspend: true\n");
         let error = pipeline.run(&cluster).await.unwrap_err();
         assert_eq!(error.exit(), Exit::Refused);
-        assert_eq!((cluster.status(), cluster.label()), (status, None));
+        assert_eq!((status(&cluster), label(&cluster)), (before, None));
         assert_eq!(
             report::render(&error),
             "error: the status of widgets.example.com team-a/sample is not prepared for this pipeline; nothing was written\n  \
@@ -303,7 +330,7 @@ async fn a_suspension_without_an_entry_writes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_wrong_file_fails_before_anything_is_written() {
     let big = format!("a: {}\n", "x".repeat(1 << 20));
-    for (status, control) in [
+    for (report, control) in [
         ("- a\n", ""),
         ("text\n", ""),
         ("a: [\n", ""),
@@ -318,21 +345,21 @@ async fn a_wrong_file_fails_before_anything_is_written() {
         ("a: 1\n", "retryAfter: {minutes: 5}\n"),
         ("a: 1\n", &big),
     ] {
-        let cluster = OneObject::new(running());
-        let pipeline = Pipeline::new().reports(status).controls(control);
+        let cluster = widget(running());
+        let pipeline = Pipeline::new().reports(report).controls(control);
         let error = pipeline.run_last(&cluster).await.unwrap_err();
         assert_eq!(error.exit(), Exit::Input, "{error:?}");
-        assert!(cluster.calls().iter().all(|call| *call == "get"));
-        assert_eq!((cluster.status(), cluster.label()), (running(), None));
+        assert!(cluster.requests().iter().all(|call| *call == "get"));
+        assert_eq!((status(&cluster), label(&cluster)), (running(), None));
         // Repaired, the same run works.
         pipeline.reports("a: 1\n").controls("").run_last(&cluster).await.unwrap();
-        assert_eq!(cluster.status()["a"], 1);
+        assert_eq!(status(&cluster)["a"], 1);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_unusable_duration_is_shown_with_its_reason() {
-    let cluster = OneObject::new(running());
+    let cluster = widget(running());
     let pipeline = Pipeline::new().controls("retryAfter: 5 m\n");
     let error = pipeline.run(&cluster).await.unwrap_err();
     let path = pipeline.path("workflow-control.yaml");
@@ -351,7 +378,7 @@ async fn an_unusable_duration_is_shown_with_its_reason() {
 #[tokio::test(start_paused = true)]
 async fn absent_folders_and_files_are_empty_ones() {
     let root = tempfile::tempdir().unwrap();
-    let cluster = OneObject::new(running());
+    let cluster = widget(running());
     run(&context(root.path()), &cluster, &args()).await.unwrap();
-    assert_eq!(cluster.calls(), ["get"]);
+    assert_eq!(cluster.requests(), ["get"]);
 }

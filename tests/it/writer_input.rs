@@ -7,7 +7,7 @@ use bookend::contract::kinds::WORK;
 use bookend::exit::Exit;
 use bookend::steps::writer::Outcome;
 
-use crate::memory::{Memory, work};
+use crate::double::{Double, work};
 use crate::pod::Pod;
 
 #[tokio::test]
@@ -18,7 +18,7 @@ async fn suspension_and_retry_touch_no_work() {
         // Not even looked at.
         fs::remove_dir(pod.path("input")).unwrap();
         pod.args.limits.files_max = 0;
-        let cluster = Memory::with(&WORK, [work("team-a", "w", &[])]);
+        let cluster = Double::with(&WORK, [work("team-a", "w", &[])]);
         assert!(matches!(pod.run(&cluster).await.unwrap(), Outcome::Stopped(_)), "{control}");
         assert_eq!(cluster.requests(), [""; 0]);
     }
@@ -57,9 +57,9 @@ async fn selectors_of_all_sources_stand_in_the_order_of_the_original() {
         "kratix-system/promise-scheduling",
         "- matchlabels: {p: x}\n  source: promise\n- matchlabels: {pw: x}\n  source: promise-workflow",
     );
-    let cluster = Memory::default();
+    let cluster = Double::default();
     assert_eq!(pod.written(&cluster).await.groups, 2);
-    let works = cluster.objects();
+    let works = cluster.works();
     let groups = works[0].at(&["spec", "workloadGroups"]).unwrap();
     assert_eq!(groups[0]["directory"], "foo");
     assert_eq!(groups[0]["destinationSelectors"].as_array().unwrap().len(), 1);
@@ -77,7 +77,7 @@ async fn selectors_of_the_promise_may_be_wrong_only_where_no_group_needs_them() 
     let pod = Pod::with(&[("foo/a", "1")]);
     pod.write("kratix-system/promise-scheduling", "{}");
     pod.write("metadata/destination-selectors.yaml", "- directory: foo\n  matchLabels: {a: b}");
-    pod.written(&Memory::default()).await;
+    pod.written(&Double::default()).await;
     pod.write("input/root", "2");
     let text = pod.refused(Exit::Input).await;
     assert!(text.contains("invalid promise-scheduling"), "{text}");
@@ -111,10 +111,10 @@ async fn a_missing_output_folder_is_an_error() {
 async fn check_metadata(file: &str, contents: &[(&str, bool)]) {
     let pod = Pod::with(&[("foo/a", "1")]);
     assert!(!Path::new(&pod.path(file)).exists());
-    pod.written(&Memory::default()).await;
+    pod.written(&Double::default()).await;
     for (content, taken) in contents {
         pod.write(file, content);
-        let outcome = pod.run(&Memory::default()).await;
+        let outcome = pod.run(&Double::default()).await;
         assert_eq!(outcome.is_ok(), *taken, "{file}: {content:.40}: {outcome:?}");
     }
 }

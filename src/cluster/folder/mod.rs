@@ -12,7 +12,6 @@ mod tests;
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -24,7 +23,7 @@ use crate::contract::{Kind, Object, ObjectKey, kinds::NAMESPACE, object::map_ent
 use crate::files::{folder, write, yaml};
 
 /// etcd takes no larger request by default, and the API server no object that makes one.
-const OBJECT_BYTES_MAX: usize = 1_572_864;
+const OBJECT_BYTES_MAX: u64 = 1_572_864;
 /// Held while an object is read and written again.
 const LOCK_FILE: &str = ".lock";
 
@@ -119,7 +118,7 @@ impl FolderCluster {
     fn write(&self, key: &ObjectKey, mut object: Object) -> Result<Object, ClusterError> {
         let path = self.path(key)?;
         object.metadata_mut().remove("resourceVersion");
-        let size = json_length(&object);
+        let size = object.json_bytes();
         if size > OBJECT_BYTES_MAX {
             let detail = format!("{size} bytes, and {OBJECT_BYTES_MAX} are allowed");
             return Err(ClusterError::TooLarge { key: Box::new(key.clone()), detail });
@@ -357,23 +356,6 @@ fn put_or_remove(map: &mut serde_json::Map<String, Value>, field: &str, value: O
         Some(value) => map.insert(field.to_owned(), value.clone()),
         None => map.remove(field),
     };
-}
-
-fn json_length(object: &Object) -> usize {
-    struct Counter(usize);
-    impl io::Write for Counter {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0 = self.0.saturating_add(bytes.len());
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut counter = Counter(0);
-    // A map of text keys into a counter cannot fail.
-    let _ = serde_json::to_writer(&mut counter, object);
-    counter.0
 }
 
 /// Returns a random uid in the form of RFC 9562, version 4.

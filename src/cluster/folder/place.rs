@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use md5::{Digest as _, Md5};
 
 use crate::cluster::ClusterError;
-use crate::cluster::name::{check_key, check_scope};
+use crate::cluster::name::{NamePart, bad, check_key, check_scope};
 use crate::contract::{Kind, ObjectKey};
 
 /// Folder of the objects without namespace. No namespace can have this name.
@@ -20,7 +20,7 @@ const NAME_BYTES_MAX: usize = 200;
 pub(super) fn path(root: &Path, key: &ObjectKey) -> Result<PathBuf, ClusterError> {
     check_key(key)?;
     let folder = folder(root, &key.kind, key.namespace.as_deref())?;
-    visible("the name of an object", &key.name)?;
+    visible(NamePart::Name, &key.name)?;
     Ok(folder.join(file_name(&key.name)))
 }
 
@@ -32,15 +32,14 @@ pub(super) fn folder(
 ) -> Result<PathBuf, ClusterError> {
     check_scope(kind, namespace)?;
     let scope = namespace.filter(|_| kind.namespaced).unwrap_or(CLUSTER_SCOPE);
-    visible("the namespace of an object", scope)?;
-    visible("the plural of a kind", &kind.plural)?;
+    visible(NamePart::Namespace, scope)?;
+    visible(NamePart::Plural, &kind.plural)?;
     Ok(root.join(scope).join(kind.to_string()))
 }
 
-fn visible(what: &'static str, name: &str) -> Result<(), ClusterError> {
+fn visible(what: NamePart, name: &str) -> Result<(), ClusterError> {
     if name.starts_with('.') {
-        let why = "it starts with `.`";
-        return Err(ClusterError::BadName { what, name: name.to_owned(), why });
+        return Err(bad(what, name, "it starts with `.`"));
     }
     Ok(())
 }

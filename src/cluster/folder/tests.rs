@@ -90,7 +90,10 @@ async fn a_folder_in_place_of_a_file_is_an_error() {
 async fn objects_larger_than_etcd_takes_are_refused() {
     let (_root, cluster) = cluster();
     let mut large = work("w");
-    large.0.insert("spec".into(), json!({"a": "x".repeat(OBJECT_BYTES_MAX)}));
+    large.0.insert(
+        "spec".into(),
+        json!({"a": "x".repeat(usize::try_from(OBJECT_BYTES_MAX).unwrap())}),
+    );
     assert!(matches!(cluster.create(&WORK, &large).await, Err(ClusterError::TooLarge { .. })));
     assert!(cluster.get(&large.key(&WORK)).await.unwrap().is_none());
 }

@@ -4,18 +4,19 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 
-use super::{Pipeline, Promise, WorkflowAction, WorkflowType};
-use crate::contract::pod;
+use super::{Pipeline, Promise, WorkflowAction, WorkflowType, pod_check};
+use crate::contract::{labels, pod};
 use crate::core::pipeline;
 
 /// Longest id of a pipeline that Kratix's webhook accepts, in characters.
 pub const PIPELINE_ID_CHARS_MAX: usize = 60;
 /// Shortest interval that Kratix's webhook accepts.
 const INTERVAL_MIN: SignedDuration = SignedDuration::from_mins(1);
-/// Longest name part of a label key, and longest label value, in bytes.
-const LABEL_BYTES_MAX: usize = 63;
-/// Longest prefix of a label key, in bytes.
-const LABEL_PREFIX_BYTES_MAX: usize = 253;
+/// What the name of an object may hold.
+pub const NAME_RULE: &str =
+    "lower-case letters, digits, `-` and `.`, a letter or digit at both ends";
+/// Longest name of an object, and longest prefix of a label key, in bytes.
+const SUBDOMAIN_BYTES_MAX: usize = 253;
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,16 @@ pub fn pipeline_id(
 /// Returns everything that is wrong with a Promise, in the order of the document.
 pub fn check(promise: &Promise) -> Vec<Finding> {
     let mut findings = Findings::default();
+    if !is_dns_subdomain(&promise.name) {
+        findings
+            .fail("metadata.name", format!("`{}` is no name: it needs {NAME_RULE}", promise.name));
+    }
+    if let Some(namespace) =
+        promise.pipeline_namespace.as_deref().filter(|name| !is_dns_label(name))
+    {
+        let path = "spec.workflows.config.pipelineNamespace";
+        findings.fail(path, format!("`{namespace}` is no name of a namespace"));
+    }
     for path in &promise.unknown_fields {
         findings.warn(path, "no Promise has this field; an API server drops it".into());
     }
@@ -57,10 +68,10 @@ pub fn check(promise: &Promise) -> Vec<Finding> {
 }
 
 #[derive(Default)]
-struct Findings(Vec<Finding>);
+pub(super) struct Findings(pub(super) Vec<Finding>);
 
 impl Findings {
-    fn fail(&mut self, path: &str, message: String) {
+    pub(super) fn fail(&mut self, path: &str, message: String) {
         self.0.push(Finding { fatal: true, path: path.to_owned(), message });
     }
 
@@ -106,6 +117,9 @@ fn check_labels(pipeline: &Pipeline, path: &str, findings: &mut Findings) {
     if !is_label_value(&pipeline.name) {
         let message = format!("`{}` is no label value, and becomes one", pipeline.name);
         findings.fail(&format!("{path}.metadata.name"), message);
+    } else if !is_dns_subdomain(&pipeline.name) {
+        let message = format!("`{}` becomes a part of names, and needs {NAME_RULE}", pipeline.name);
+        findings.fail(&format!("{path}.metadata.name"), message);
     }
     for (key, value) in &pipeline.labels {
         let path = format!("{path}.metadata.labels.{key}");
@@ -123,6 +137,7 @@ fn check_labels(pipeline: &Pipeline, path: &str, findings: &mut Findings) {
 }
 
 fn check_containers(pipeline: &Pipeline, path: &str, findings: &mut Findings) {
+    pod_check::check(&pipeline.spec, &format!("{path}.spec"), findings);
     let mut names = BTreeSet::from(pod::container::ALL);
     for (index, container) in pipeline.spec.containers.iter().enumerate() {
         if !names.insert(container.name.as_str()) {
@@ -140,12 +155,7 @@ fn check_containers(pipeline: &Pipeline, path: &str, findings: &mut Findings) {
 
 /// Whether `text` may be the value of a label: empty, or letters, digits, `-`, `_`, `.` between letters or digits.
 pub fn is_label_value(text: &str) -> bool {
-    let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    let edge = |byte: Option<u8>| byte.is_none_or(|byte| byte.is_ascii_alphanumeric());
-    text.len() <= LABEL_BYTES_MAX
-        && text.bytes().all(inner)
-        && edge(text.bytes().next())
-        && edge(text.bytes().next_back())
+    labels::value_fault(text).is_none()
 }
 
 /// Whether `text` may be the key of a label: a name, after a DNS name and `/` if need be.
@@ -154,16 +164,20 @@ pub fn is_label_key(text: &str) -> bool {
         Some((prefix, name)) => (Some(prefix), name),
         None => (None, text),
     };
-    let lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let is_dns_part = |part: &str| {
-        !part.is_empty()
-            && part.bytes().all(|byte| lower(byte) || byte == b'-')
-            && !part.starts_with('-')
-            && !part.ends_with('-')
-    };
-    !name.is_empty()
-        && is_label_value(name)
-        && prefix.is_none_or(|prefix| {
-            prefix.len() <= LABEL_PREFIX_BYTES_MAX && prefix.split('.').all(is_dns_part)
-        })
+    !name.is_empty() && is_label_value(name) && prefix.is_none_or(is_dns_subdomain)
+}
+
+/// Whether `text` may be the name of most objects: parts as in [`is_dns_label`] with `.` between them.
+pub fn is_dns_subdomain(text: &str) -> bool {
+    text.len() <= SUBDOMAIN_BYTES_MAX && text.split('.').all(is_dns_part)
+}
+
+/// Whether `text` may be the name of a namespace, container or volume.
+pub fn is_dns_label(text: &str) -> bool {
+    text.len() <= labels::VALUE_BYTES_MAX && is_dns_part(text)
+}
+
+fn is_dns_part(part: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !part.is_empty() && part.bytes().all(inner) && !part.starts_with('-') && !part.ends_with('-')
 }

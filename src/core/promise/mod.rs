@@ -4,6 +4,7 @@ mod api;
 mod check;
 mod error;
 mod pipeline;
+mod pod_check;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use api::{Api, ApiError};
-pub use check::{Finding, PIPELINE_ID_CHARS_MAX, check, is_label_key, is_label_value, pipeline_id};
+pub use check::{
+    Finding, NAME_RULE, PIPELINE_ID_CHARS_MAX, check, is_dns_label, is_dns_subdomain, is_label_key,
+    is_label_value, pipeline_id,
+};
 pub use error::PromiseError;
 pub use pipeline::{Container, JobOptions, Permission, Pipeline, PipelineSpec, Rbac};
 

@@ -107,6 +107,7 @@ impl Reader<'_> {
         strict::decode_known(parent.get(key).unwrap_or(&Value::Null)).map_err(|source| {
             let dot = if path.is_empty() { "" } else { "." };
             let path = format!("{path}{dot}{key}");
+            let source = source.below(&path);
             PromiseError::Field { promise: self.promise.to_owned(), path, source }
         })
     }

@@ -188,19 +188,19 @@ fn a_wrong_type_is_told_with_its_place() {
     for (spec, expected) in [
         (
             json!("x"),
-            "failed to read `spec` of Promise `redis`: `the document`: expected a map, found text",
+            "failed to read `spec` of Promise `redis`: `spec`: expected a map, found text",
         ),
         (
             json!({"workflows": []}),
-            "failed to read `spec.workflows` of Promise `redis`: `the document`: expected a map, found a list",
+            "failed to read `spec.workflows` of Promise `redis`: `spec.workflows`: expected a map, found a list",
         ),
         (
             json!({"workflows": {"resource": {"configure": {}}}}),
-            "failed to read `spec.workflows.resource.configure` of Promise `redis`: `the document`: expected a list, found a map",
+            "failed to read `spec.workflows.resource.configure` of Promise `redis`: `spec.workflows.resource.configure`: expected a list, found a map",
         ),
         (
             json!({"destinationSelectors": [{"matchLabels": {"a": 1}}]}),
-            "failed to read `spec.destinationSelectors` of Promise `redis`: `[0].matchLabels.a`: expected text, found a number",
+            "failed to read `spec.destinationSelectors` of Promise `redis`: `spec.destinationSelectors[0].matchLabels.a`: expected text, found a number",
         ),
         (
             json!({"workflows": {"config": {"reconciliationInterval": "1d"}}}),

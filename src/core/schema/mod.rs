@@ -17,7 +17,7 @@ use std::fmt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 
-use super::strict;
+use super::{promise, strict};
 use crate::contract::Object;
 
 /// Longest name of a request: Kratix makes a label of it (contract.md 9.2).
@@ -95,7 +95,7 @@ fn joined(violations: &[Violation]) -> String {
 pub fn check(crd: &Value, version: &str, object: &Object) -> Result<Checked, SchemaError> {
     let metadata = object.0.get("metadata").unwrap_or(&Value::Null);
     let mut violations = metadata_violations(metadata, "metadata");
-    violations.extend(name_violation(object));
+    violations.extend(name_violations(object));
     let mut pruned = prune::metadata(object);
     let Some(schema) = schema_of(crd, version)? else {
         return finish(object.clone(), pruned, Vec::new(), violations);
@@ -157,12 +157,41 @@ fn metadata_violations(metadata: &Value, path: &str) -> Vec<Violation> {
     error.problems.into_iter().map(violation).collect()
 }
 
-/// Checks what Kratix asks of a request's name.
-fn name_violation(object: &Object) -> Option<Violation> {
-    (object.name().len() > NAME_BYTES_MAX).then(|| Violation {
-        field: "metadata.name".into(),
-        message: format!("Too long: may not be more than {NAME_BYTES_MAX} bytes"),
-    })
+/// Checks what the server asks of names and labels, and Kratix of a request's name.
+fn name_violations(object: &Object) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    let mut refuse = |field: &str, message: String| {
+        violations.push(Violation { field: field.to_owned(), message });
+    };
+    let (name, namespace) = (object.name(), object.namespace().unwrap_or_default());
+    if name.len() > NAME_BYTES_MAX {
+        let message = format!("Too long: may not be more than {NAME_BYTES_MAX} bytes");
+        refuse("metadata.name", message);
+    } else if !name.is_empty() && !promise::is_dns_subdomain(name) {
+        let rule = promise::NAME_RULE;
+        refuse(
+            "metadata.name",
+            format!("Invalid value: \"{}\": it needs {rule}", name.escape_debug()),
+        );
+    }
+    if !namespace.is_empty() && !promise::is_dns_label(namespace) {
+        let shown = namespace.escape_debug();
+        refuse("metadata.namespace", format!("Invalid value: \"{shown}\": no name of a namespace"));
+    }
+    for (key, value) in
+        object.at(&["metadata", "labels"]).and_then(Value::as_object).into_iter().flatten()
+    {
+        if !promise::is_label_key(key) {
+            refuse(
+                "metadata.labels",
+                format!("Invalid value: \"{}\": no label key", key.escape_debug()),
+            );
+        }
+        if value.as_str().is_some_and(|value| !promise::is_label_value(value)) {
+            refuse(&format!("metadata.labels.{key}"), "Invalid value: no label value".into());
+        }
+    }
+    violations
 }
 
 /// Returns the schema of a property.

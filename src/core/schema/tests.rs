@@ -213,3 +213,30 @@ fn an_odd_schema_never_stops_the_check() {
         }
     }
 }
+
+#[test]
+fn names_and_labels_are_checked_as_the_server_does() {
+    let crd = json!({"spec": {"versions": [{"name": "v1"}]}});
+    let fields = |metadata: Value| {
+        let object = json!({"apiVersion": "a/v1", "kind": "A", "metadata": metadata});
+        match check(&crd, "v1", &Object::from_value(object).unwrap()) {
+            Ok(_) => Vec::new(),
+            Err(SchemaError::Invalid { violations }) => {
+                violations.into_iter().map(|violation| violation.field).collect()
+            }
+            Err(error) => panic!("{error}"),
+        }
+    };
+    for (metadata, expect) in [
+        (json!({"name": "a.b-c", "namespace": "d-e", "labels": {"x/y": "Z_1", "e": ""}}), vec![]),
+        (json!({"name": "Bad_Name"}), vec!["metadata.name"]),
+        (json!({"name": "../../x"}), vec!["metadata.name"]),
+        (json!({"name": "a".repeat(64)}), vec!["metadata.name"]),
+        (json!({"name": "a", "namespace": "../x"}), vec!["metadata.namespace"]),
+        (json!({"name": "a", "namespace": "a.b"}), vec!["metadata.namespace"]),
+        (json!({"name": "a", "labels": {"a b": "c"}}), vec!["metadata.labels"]),
+        (json!({"name": "a", "labels": {"a": "b c"}}), vec!["metadata.labels.a"]),
+    ] {
+        assert_eq!(fields(metadata), expect);
+    }
+}

@@ -74,12 +74,38 @@ pub struct StrictError {
 impl StrictError {
     /// Returns what to do next.
     pub fn hint(&self) -> Option<String> {
-        self.problems.iter().find_map(|problem| match problem.fault {
+        let is_misspelled =
+            |problem: &&Problem| matches!(problem.fault, Fault::Unknown { nearest: Some(_) });
+        let misspelled = self.problems.iter().find(is_misspelled);
+        let problem = misspelled.or_else(|| self.problems.first())?;
+        let path = &problem.path;
+        Some(match &problem.fault {
             Fault::Unknown { nearest: Some(nearest) } => {
-                Some(format!("write `{nearest}`, or remove `{}`", problem.path))
+                format!("write `{nearest}`, or remove `{path}`")
             }
-            _ => None,
+            Fault::Unknown { nearest: None } => format!("remove `{path}`"),
+            Fault::Twice { .. } => format!("remove one of the two, such as `{path}`"),
+            // The usual reason: `name: no`, `value: 5`.
+            Fault::Value(what)
+                if what.starts_with("expected text, found a number")
+                    || what == "expected text, found a boolean" =>
+            {
+                format!("put the value of `{path}` in quotes")
+            }
+            Fault::Value(_) if path.is_empty() => return None,
+            Fault::Value(_) => format!("change `{path}`"),
         })
+    }
+
+    /// Returns the error with paths that begin at `path`, where the decoded value stands.
+    #[must_use]
+    pub fn below(mut self, path: &str) -> Self {
+        for problem in &mut self.problems {
+            let dot =
+                if problem.path.is_empty() || problem.path.starts_with('[') { "" } else { "." };
+            problem.path = format!("{path}{dot}{}", problem.path);
+        }
+        self
     }
 }
 

@@ -115,3 +115,18 @@ fn only_a_near_name_is_suggested() {
         assert_eq!(nearest(name, known), expected, "{name}");
     }
 }
+
+#[test]
+fn a_hint_says_what_to_write() {
+    for (value, expect) in [
+        (json!({"hostname": 4711}), "put the value of `spec.hostname` in quotes"),
+        (json!({"hostname": true}), "put the value of `spec.hostname` in quotes"),
+        (json!({"hostname": []}), "change `spec.hostname`"),
+        (json!({"hostnam": ""}), "write `hostname`, or remove `spec.hostnam`"),
+        (json!({"xyz": ""}), "remove `spec.xyz`"),
+        (json!([]), "change `spec`"),
+    ] {
+        let error = decode::<PodSpec>(&value).unwrap_err();
+        assert_eq!(error.below("spec").hint().as_deref(), Some(expect));
+    }
+}

@@ -1,7 +1,5 @@
 //! Builds the Work (contract.md 2.2, 5.1).
 
-use std::io;
-
 use serde_json::{Map, Value, json};
 
 use super::naming::{self, NamingError};
@@ -59,8 +57,18 @@ pub enum WorkError {
 impl WorkError {
     /// Returns what to do next.
     pub fn hint(&self) -> &'static str {
-        "choose other names for the Promise, the resource request or the Pipeline: \
-         letters, digits and `-`, at most 63 characters"
+        match self {
+            Self::NotALabelValue { label: labels::WORK_TYPE, .. } => {
+                "give another `--workflow-type`: `promise` or `resource`"
+            }
+            Self::NotALabelValue { label: labels::RESOURCE_NAMESPACE, .. } => {
+                "give the name of a namespace as `--resource-namespace`, or leave it out"
+            }
+            Self::NotALabelValue { .. } | Self::Unnameable(_) | Self::NotAName { .. } => {
+                "choose other names for the Promise, the resource request or the Pipeline: \
+                 lower-case letters, digits and `-`, at most 63 characters"
+            }
+        }
     }
 }
 
@@ -94,7 +102,7 @@ impl Identity {
     pub fn check(&self) -> Result<(), WorkError> {
         for (label, value) in self.selector() {
             let value = value.unwrap_or_default();
-            if let Some(reason) = label_fault(value) {
+            if let Some(reason) = labels::value_fault(value) {
                 return Err(WorkError::NotALabelValue { label, value: value.to_owned(), reason });
             }
         }
@@ -208,14 +216,6 @@ pub struct Share {
     pub percent: u64,
 }
 
-/// Returns how many bytes the object has as JSON.
-pub fn size(object: &Object) -> u64 {
-    let mut counter = Counter(0);
-    // Counting cannot fail, and every key of a JSON object is text.
-    let _ = serde_json::to_writer(&mut counter, object);
-    counter.0
-}
-
 /// Returns the five biggest files of a Work, the biggest first.
 pub fn biggest(work: &Object, work_bytes: u64) -> Vec<Share> {
     let mut shares = Vec::new();
@@ -272,21 +272,6 @@ fn given(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// Returns what is wrong with a label's value, by the API server's rules.
-fn label_fault(value: &str) -> Option<&'static str> {
-    let ends = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_alphanumeric);
-    let bytes = value.as_bytes();
-    if bytes.len() > 63 {
-        Some("it has more than 63 bytes")
-    } else if !bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b)) {
-        Some("only letters, digits, `-`, `_` and `.` are allowed")
-    } else if !ends(bytes.first()) || !ends(bytes.last()) {
-        Some("it must begin and end with a letter or digit")
-    } else {
-        None
-    }
-}
-
 /// Whether the API server takes it as the name of an object.
 fn is_subdomain(name: &str) -> bool {
     let lower = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
@@ -296,20 +281,6 @@ fn is_subdomain(name: &str) -> bool {
             && bytes.last().is_some_and(lower)
             && bytes.iter().all(|byte| lower(byte) || *byte == b'-')
     })
-}
-
-/// Counts what is written to it.
-struct Counter(u64);
-
-impl io::Write for Counter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 = self.0.saturating_add(bytes.len() as u64);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -243,7 +243,7 @@ fn the_biggest_files_are_named_with_their_shares() {
     let files = (1..8).map(|name| file(name, name * 100)).collect();
     let group = Group { directory: ".".into(), selectors: vec![], files };
     let work = build(&identity(), vec![group], "t");
-    let bytes = size(&work);
+    let bytes = work.json_bytes();
     assert_eq!(bytes, serde_json::to_string(&work).unwrap().len() as u64);
     let shares = biggest(&work, bytes);
     assert_eq!(shares.len(), 5);

@@ -4,7 +4,6 @@
 //! nowhere else; devices, pipes, sockets and `.git` are refused; everything has a limit that is checked before a byte
 //! is read (contract.md 12.A). No path that is opened goes through a link.
 
-mod beneath;
 mod error;
 
 use std::collections::BTreeSet;
@@ -16,7 +15,7 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use super::FileError;
-use beneath::Root;
+use super::beneath::Root;
 
 pub use error::{TreeError, shown};
 

@@ -136,8 +136,8 @@ impl YamlError {
             Self::TooManyAliases { .. } => Some("write the values out instead of nesting aliases"),
             Self::Key { .. } => Some("put the key in quotes"),
             Self::NotJson { .. } => Some("put the value in quotes"),
-            Self::Syntax { .. }
-            | Self::TooDeep { .. }
+            Self::Syntax { .. } => Some("check the indentation and the quotes there"),
+            Self::TooDeep { .. }
             | Self::AliasOfItself { .. }
             | Self::Merge { .. }
             | Self::Tag { .. }

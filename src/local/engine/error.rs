@@ -57,6 +57,14 @@ pub enum EngineError {
         /// Where it was looked for.
         path: String,
     },
+    /// A byte that ends a text for the system stands in the middle of one.
+    #[error("failed to start stage `{stage}`: {what} holds a NUL byte")]
+    Nul {
+        /// The stage.
+        stage: String,
+        /// Where.
+        what: String,
+    },
     /// The command is there and does not start.
     #[error("failed to start the command `{command}` of stage `{stage}`")]
     Exec {
@@ -85,6 +93,7 @@ impl Fault for EngineError {
             Self::Mount { .. }
             | Self::WorkingDir { .. }
             | Self::NotFound { .. }
+            | Self::Nul { .. }
             | Self::Exec { .. } => Exit::Stage,
         }
     }
@@ -95,6 +104,10 @@ impl Fault for EngineError {
             Self::Namespaces { .. } => namespaces_hint(),
             Self::Mount { .. } => "check `volumeMounts` of the container: a path of this machine stands in the way".into(),
             Self::WorkingDir { .. } => "check `workingDir` of the container".into(),
+            Self::Nul { .. } => "remove it: no program can be given one (a Secret with binary data fits a volume, not a variable)".into(),
+            Self::NotFound { command, .. } if command.is_empty() => {
+                "write the program as the first word of `command`".into()
+            }
             Self::NotFound { command, .. } => format!(
                 "install `{command}`: the process engine takes commands from this machine, not from the image"
             ),

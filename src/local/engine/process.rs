@@ -5,6 +5,7 @@ use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -27,6 +28,9 @@ const REST_OF_OUTPUT: Duration = Duration::from_millis(300);
 impl Engine for Process {
     /// Dropping the future ends the stage: it is asked to, and made to after [`GRACE`].
     async fn run(&self, stage: &Stage) -> Result<Ended, EngineError> {
+        if let Some(what) = holds_nul(stage) {
+            return Err(EngineError::Nul { stage: stage.name.clone(), what });
+        }
         let started = |source| EngineError::Start { stage: stage.name.clone(), source };
         let (child, channel, pipe) = self.start(stage).map_err(started)?;
         let group = Group::of(&child);
@@ -109,9 +113,28 @@ impl Process {
     }
 }
 
+/// Returns what of a stage the system would cut off at a NUL byte, or refuse.
+fn holds_nul(stage: &Stage) -> Option<String> {
+    let word = stage.command.iter().find(|word| word.contains('\0'));
+    let variable = stage
+        .environment
+        .iter()
+        .find(|(name, value)| [name, value].iter().any(|text| text.contains('\0')));
+    let path = |path: &Path| path.as_os_str().as_encoded_bytes().contains(&0);
+    if word.is_some() {
+        Some("a word of its command".into())
+    } else if let Some((name, _)) = variable {
+        Some(format!("the variable `{}`", name.escape_debug()))
+    } else if path(&stage.working_dir) || stage.mounts.iter().any(|mount| path(&mount.target)) {
+        Some("one of its paths".into())
+    } else {
+        None
+    }
+}
+
 /// A script whose interpreter is missing is "not found" too; then the file itself is there.
 fn exists_as_path(command: &str) -> bool {
-    command.contains('/') && std::path::Path::new(command).exists()
+    command.contains('/') && Path::new(command).exists()
 }
 
 fn end(status: ExitStatus) -> End {

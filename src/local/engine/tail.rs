@@ -39,7 +39,10 @@ impl Tail {
     }
 
     fn end_line(&mut self, each: &mut impl FnMut(&str)) {
-        let line = String::from_utf8_lossy(&self.partial).trim_end_matches('\r').to_owned();
+        // Colours (escape) and progress bars (carriage return) may stay; anything else could upset a terminal.
+        let is_odd = |c: char| c.is_control() && !matches!(c, '\t' | '\x1b' | '\r');
+        let line = String::from_utf8_lossy(&self.partial);
+        let line = line.trim_end_matches('\r').replace(is_odd, "\u{fffd}");
         self.partial.clear();
         each(&line);
         if self.lines.len() == LINES_MAX {
@@ -101,7 +104,7 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_text_are_shown_as_such() {
-        let (kept, _) = tail(&[b"a\xffb\n"]);
-        assert_eq!(kept, ["a\u{fffd}b"]);
+        let (kept, _) = tail(&[b"a\xffb\n\0\x07\t\x1b[1mx\n"]);
+        assert_eq!(kept, ["a\u{fffd}b", "\u{fffd}\u{fffd}\t\x1b[1mx"]);
     }
 }

@@ -118,7 +118,10 @@ async fn value_from(
     let (holder, name, key, optional) = match (&source.config_map_key_ref, &source.secret_key_ref) {
         (Some(of), _) => (Holder::ConfigMap, &of.name, &of.key, of.optional),
         (None, Some(of)) => (Holder::Secret, &of.name, &of.key, of.optional),
-        (None, None) => return Err(PodError::Source { user, kind: "fileKeyRef" }),
+        (None, None) => {
+            let kind = if source.file_key_ref.is_some() { "fileKeyRef" } else { "none" };
+            return Err(PodError::Source { user, kind });
+        }
     };
     let optional = optional.unwrap_or_default();
     let place = (identity.namespace.as_str(), name.as_str());

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::step::StepError;
+use super::told::StepFailed;
 use crate::cluster::ClusterError;
 use crate::contract::ObjectKey;
 use crate::exit::{Exit, Fault};
@@ -111,7 +111,7 @@ pub enum PodError {
     Engine(#[from] EngineError),
     /// One of the three containers of the platform failed.
     #[error(transparent)]
-    Step(#[from] StepError),
+    Step(#[from] StepFailed),
 }
 
 impl Fault for PodError {
@@ -139,11 +139,21 @@ impl Fault for PodError {
             Self::Source { .. } => {
                 Some("use a ConfigMap or Secret for the local run, given with `--with FILE`".into())
             }
+            Self::MissingKey { name, key, .. } => Some(format!(
+                "add `{name}` to the {}, or say `optional: true` where it is used",
+                key.kind.kind
+            )),
+            Self::Value { expected, .. } => Some(format!("write it as {expected}")),
+            Self::Field { .. } => {
+                Some("see the downward API of Kubernetes for the fields that there are".into())
+            }
+            Self::Path { .. } => Some("leave out `..` and the `/` at the start".into()),
+            Self::File { .. } => Some("check space and rights of the folder in `TMPDIR`".into()),
             Self::UnknownVolume { .. } => Some("add it to `spec.volumes` of the pipeline".into()),
             Self::Cluster(error) => error.hint(),
             Self::Engine(error) => error.hint(),
             Self::Step(error) => error.hint(),
-            _ => None,
+            Self::Template { .. } => None,
         }
     }
 }

@@ -10,6 +10,7 @@ mod field;
 mod mount;
 mod quantity;
 mod step;
+mod told;
 mod volume;
 
 use std::collections::BTreeMap;
@@ -26,7 +27,7 @@ use crate::contract::Object;
 use crate::steps::Clock;
 pub use error::PodError;
 use field::Identity;
-pub use step::StepError;
+pub use told::StepFailed;
 use volume::{Folder, Volumes, make_dir};
 
 /// What a pod needs besides the Job.
@@ -146,8 +147,9 @@ impl<C: Cluster, E: Engine> Pod<'_, C, E> {
         let mounts = mount::mounts(container, &variables, &self.folders)?;
         debug!(container = container.name, mounts = mounts.len(), "starting");
         if step::is_step(container) {
-            step::run(self.host.cluster, self.host.clock, container, &variables, &mounts).await?;
-            return Ok(());
+            let (cluster, clock) = (self.host.cluster, self.host.clock);
+            let ran = step::run(cluster, clock, container, &variables, &mounts).await;
+            return Ok(ran.map_err(|error| StepFailed::new(&error, &self.known_paths(container)))?);
         }
         let working_dir = container.working_dir.as_deref().unwrap_or_default();
         let stage = Stage {
@@ -162,6 +164,23 @@ impl<C: Cluster, E: Engine> Pod<'_, C, E> {
         debug!(stage = stage.name, end = %ended.end, "ended");
         self.report.stages.push(Ran { name: stage.name, ended });
         Ok(())
+    }
+
+    /// Returns the folders of the volumes with the paths that users' containers have for them; a volume that none
+    /// of them sees has that of the platform's `container`.
+    fn known_paths<'s>(&'s self, container: &'s Container) -> Vec<(&'s Path, &'s str)> {
+        let all = self.spec.init_containers.iter().flatten().chain(&self.spec.containers);
+        let users = all.filter(|container| !step::is_step(container));
+        let path_in = |container: &'s Container, volume: &str| {
+            let mounts = container.volume_mounts.iter().flatten();
+            mounts.filter(|mount| mount.sub_path.is_none()).find(|mount| mount.name == volume)
+        };
+        let containers: Vec<&Container> = users.chain([container]).collect();
+        let known = self.folders.iter().filter_map(|folder| {
+            let mount = containers.iter().find_map(|one| path_in(one, &folder.name))?;
+            Some((folder.path.as_path(), mount.mount_path.as_str()))
+        });
+        known.collect()
     }
 
     /// Returns `command` and `args`; a command given for the local run stands in for the former.

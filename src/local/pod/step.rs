@@ -19,8 +19,7 @@ use crate::steps::{Clock, Context};
 
 /// Why a container of the platform failed.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StepError {
+pub(super) enum StepError {
     /// Its arguments or variables are wrong.
     #[error(transparent)]
     Settings(#[from] SettingsError),

@@ -62,7 +62,6 @@ fn a_report_says_what_where_and_how_long() {
     let text = render(&report(Ending::Suspended { message: "wait".into(), until: None }));
     let expect = "\
 resource configure workflow of Promise database on works.platform.kratix.io team-a/orders
-warning: a stands in for b
 
 pipeline one: done
   render  exit code 0  12 ms

@@ -44,8 +44,17 @@ pub(super) fn take_one(
     let found = objects.iter().filter(|object| is_it(object)).count();
     match objects.iter().position(is_it) {
         Some(index) if found == 1 => Ok(objects.remove(index)),
-        _ => Err(RunError::NotOne { path: path.to_owned(), what: what.to_owned(), found }),
+        _ => {
+            let others = objects.iter().map(described).collect();
+            Err(RunError::NotOne { path: path.to_owned(), what: what.to_owned(), found, others })
+        }
     }
+}
+
+/// Names an object by what it says it is.
+fn described(object: &Object) -> String {
+    let or_none = |text: &str| if text.is_empty() { "none".into() } else { format!("`{text}`") };
+    format!("kind {} of apiVersion {}", or_none(object.kind()), or_none(object.api_version()))
 }
 
 /// Whether an object is a Promise.

@@ -19,10 +19,11 @@ use super::scratch::Scratch;
 use crate::cluster::folder::FolderCluster;
 use crate::contract::{Object, ObjectKey, kinds, labels};
 use crate::core::pipeline::{job_namespace, scheduling_config_map};
-use crate::core::promise::{Pipeline, Promise, WorkflowAction, WorkflowType};
+use crate::core::promise::{self, Pipeline, Promise, WorkflowAction, WorkflowType};
 use crate::core::schema;
+use crate::files::{FileError, folder};
 use crate::steps::Clock;
-pub use error::RunError;
+pub use error::{Findings, RunError};
 use workflow::Workflow;
 
 /// What to run.
@@ -60,10 +61,15 @@ pub fn parse_stage_command(text: &str) -> Result<(String, Vec<String>), String> 
 /// Runs a workflow. A failing stage is no error: it stands in the report.
 pub async fn run(args: &Run, engine: &impl Engine, clock: Clock) -> Result<Report, RunError> {
     let begin = Instant::now();
+    check_folders(args)?;
     let scratch = Scratch::new()?;
     let folder = args.cluster.clone().unwrap_or_else(|| scratch.path().join("cluster"));
     let cluster = FolderCluster::new(folder).with_clock(move || clock.now());
     let prepared = prepare(args, &cluster).await?;
+    let _turn = match args.cluster {
+        Some(_) => Some(turn(&cluster, &prepared.key).await?),
+        None => None,
+    };
     let workflow = Workflow {
         cluster: &cluster,
         engine,
@@ -86,6 +92,31 @@ pub async fn run(args: &Run, engine: &impl Engine, clock: Clock) -> Result<Repor
     }
     report.elapsed = begin.elapsed();
     Ok(report)
+}
+
+/// Finds out before anything runs that results could not be kept.
+fn check_folders(args: &Run) -> Result<(), RunError> {
+    for (flag, path) in [("--cluster", &args.cluster), ("--out", &args.out)] {
+        if let Some(path) = path {
+            if path.exists() && !path.is_dir() {
+                return Err(RunError::NotAFolder { flag, path: path.clone() });
+            }
+            folder::make(path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits until no other run in this folder is about the same object: in a cluster its pipelines run one by one.
+async fn turn(cluster: &FolderCluster, key: &ObjectKey) -> Result<folder::Lock, RunError> {
+    let path = cluster.path(key)?;
+    // Hidden, so that it is no object. The name is short enough for it: that of a file of the folder is.
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let lock = path.with_file_name(format!(".{name}.run"));
+    // On a thread: a run that waits can still be stopped.
+    let waiting = tokio::task::spawn_blocking(move || folder::lock(&lock));
+    let failed = |error| FileError::Write { path, source: std::io::Error::other(error) };
+    Ok(waiting.await.map_err(failed)??)
 }
 
 /// A cluster with everything in it that the workflow needs.
@@ -111,13 +142,12 @@ async fn prepare(args: &Run, cluster: &FolderCluster) -> Result<Prepared, RunErr
     };
     // Before it is stored: a Promise that cannot be read leaves nothing behind.
     let mut checked = read(&promise)?;
-    let (request, mut warnings) = request(args, &checked, &mut others)?;
+    let mut warnings = accept(args, &checked)?;
+    let (request, of_request) = request(args, &checked, &mut others)?;
+    warnings.extend(of_request);
     for path in &args.with {
         others.extend(input::objects(path)?);
     }
-    warnings.extend(checked.unknown_fields.iter().map(|path| {
-        format!("the field `spec.{path}` of the Promise is unknown: a cluster drops it")
-    }));
 
     let kind = workflow_type(args, request.is_some())?;
     check_pipelines(args, &checked, kind)?;
@@ -145,6 +175,17 @@ async fn prepare(args: &Run, cluster: &FolderCluster) -> Result<Prepared, RunErr
     info!(object = %key, promise = checked.name, workflow = kind.as_str(), action = args.action.as_str(), "running");
     let dry_run = of.is_some_and(|(object, _)| crate::core::pipeline::is_dry_run(object));
     Ok(Prepared { promise: checked, key, kind, namespace, dry_run, warnings })
+}
+
+/// Refuses a Promise that a cluster would refuse; returns what else is to be said about it.
+fn accept(args: &Run, promise: &Promise) -> Result<Vec<String>, RunError> {
+    let (fatal, other): (Vec<_>, Vec<_>) =
+        promise::check(promise).into_iter().partition(|finding| finding.fatal);
+    if !fatal.is_empty() {
+        return Err(RunError::Refused { path: args.promise.clone(), source: Findings(fatal) });
+    }
+    let said = |finding: &promise::Finding| format!("`{}`: {}", finding.path, finding.message);
+    Ok(other.iter().map(said).collect())
 }
 
 /// Reads the request and makes of it what the API server would store.
@@ -207,6 +248,8 @@ fn check_pipelines(args: &Run, promise: &Promise, kind: WorkflowType) -> Result<
             promise: promise.name.clone(),
             workflow: kind.as_str(),
             action: args.action.as_str(),
+            known: workflows(promise),
+            unknown_fields: promise.unknown_fields.clone(),
         });
     }
     let containers = |pipeline: &Pipeline| pipeline.spec.containers.clone();
@@ -219,6 +262,21 @@ fn check_pipelines(args: &Run, promise: &Promise, kind: WorkflowType) -> Result<
             known: known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
         }),
     }
+}
+
+/// Returns the arguments for every workflow that a Promise has.
+fn workflows(promise: &Promise) -> Vec<String> {
+    let mut all = Vec::new();
+    for workflow in WorkflowType::ALL {
+        for action in WorkflowAction::ALL {
+            if !promise.pipelines(workflow, action).is_empty() {
+                let request =
+                    if workflow == WorkflowType::Resource { " with a request" } else { "" };
+                all.push(format!("`--type {workflow} --action {action}`{request}"));
+            }
+        }
+    }
+    all
 }
 
 #[cfg(test)]

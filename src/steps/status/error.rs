@@ -9,23 +9,14 @@ use crate::core::control::ControlError;
 use crate::core::status::Refusal;
 use crate::exit::{Exit, Fault};
 use crate::files::FileError;
-use crate::files::yaml::YamlError;
 
 /// Why the status could not be updated.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StatusError {
-    /// A metadata file could not be read.
+    /// A metadata file could not be read, or is no YAML.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A metadata file is no YAML.
-    #[error("failed to parse `{}` as YAML", path.display())]
-    Yaml {
-        /// Which one.
-        path: PathBuf,
-        /// Why.
-        source: YamlError,
-    },
     /// The status file holds what cannot be reported.
     #[error("failed to use `{}` as a status", path.display())]
     Report {
@@ -80,37 +71,33 @@ pub enum StatusError {
         /// The object.
         key: Box<ObjectKey>,
     },
-    /// Conflicts, or no answer, until the time was over.
+    /// Conflicts until the time was over.
     #[error("failed to update the status of {key} within {waited:.1?}")]
     GaveUp {
         /// The object.
         key: Box<ObjectKey>,
         /// For how long.
         waited: Duration,
-        /// The last failure.
+        /// The last conflict.
         source: ClusterError,
     },
-    /// The cluster said no.
+    /// The cluster said no, or nothing.
     #[error("failed to update the status")]
-    Cluster {
-        /// Its answer.
-        #[from]
-        source: ClusterError,
-    },
+    Cluster(#[from] ClusterError),
 }
 
 impl Fault for StatusError {
     fn exit(&self) -> Exit {
         match self {
             Self::File(error) => error.exit(),
-            Self::Yaml { .. } | Self::Report { .. } | Self::Control { .. } => Exit::Input,
+            Self::Report { .. } | Self::Control { .. } => Exit::Input,
             Self::NotPrepared { .. }
             | Self::Missing { .. }
             | Self::Gone { .. }
             | Self::Replaced { .. }
             | Self::NoStatusSubresource { .. }
             | Self::Dropped { .. } => Exit::Refused,
-            Self::GaveUp { source, .. } | Self::Cluster { source } => source.exit(),
+            Self::GaveUp { source, .. } | Self::Cluster(source) => source.exit(),
         }
     }
 
@@ -119,16 +106,7 @@ impl Fault for StatusError {
             Self::File(error) => return error.hint(),
             Self::Report { source, .. } | Self::NotPrepared { source, .. } => return source.hint(),
             Self::Control { source, .. } => return source.hint(),
-            Self::Cluster { source: source @ ClusterError::Invalid { .. } } => {
-                return source.hint().or_else(|| {
-                    Some("compare the file with the status schema of the object's CRD".into())
-                });
-            }
-            Self::Cluster { source }
-            | Self::GaveUp { source: source @ ClusterError::Unreachable { .. }, .. } => {
-                return source.hint();
-            }
-            Self::Yaml { .. } => "check the file's indentation and quotes",
+            Self::Cluster(source) => return source.hint(),
             Self::Missing { .. } => {
                 "check the object's name and namespace, and whether it was deleted"
             }

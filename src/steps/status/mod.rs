@@ -12,12 +12,12 @@ use serde_json::{Map, Value};
 use tracing::{debug, info, warn};
 
 use super::Context;
-use super::backoff::{Backoff, DEADLINE};
+use super::backoff::{Backoff, DEADLINE, answered};
 use crate::cluster::{Cluster, ClusterError};
 use crate::contract::{Node, Object, ObjectKey, labels};
 use crate::core::control::{self, Control};
 use crate::core::status::{self, Decision, Ending, Notice, Refusal, Run};
-use crate::files::{read, yaml};
+use crate::files::read;
 
 pub use error::StatusError;
 
@@ -60,7 +60,8 @@ pub struct Outcome {
 /// Merges the pipeline's report into the object's status, and completes or suspends its workflow.
 ///
 /// Two requests, three for a suspension, one when nothing changed; after a conflict the object is read and
-/// merged again until it holds or [`DEADLINE`] is over. Fails before anything is written when a file is wrong.
+/// merged again until it holds or [`DEADLINE`] is over. A server that is out of reach is waited for by the cluster
+/// alone. Fails before anything is written when a file is wrong.
 pub async fn run(
     context: &Context,
     cluster: &impl Cluster,
@@ -80,8 +81,8 @@ pub async fn run(
     let mut origin = None;
     loop {
         match update.attempt(&mut origin).await {
-            Err(StatusError::Cluster { source }) if may_pass(&source) => {
-                debug!(error = %source, "trying again");
+            Err(StatusError::Cluster(source @ ClusterError::Conflict { .. })) => {
+                debug!(error = %source, "reading and merging again");
                 if !backoff.pause().await {
                     let key = Box::new(args.key.clone());
                     return Err(StatusError::GaveUp { key, waited: backoff.waited(), source });
@@ -144,7 +145,7 @@ impl<C: Cluster> Update<'_, C> {
 
     async fn get(&self, is_first: bool) -> Result<Object, StatusError> {
         let key = self.key();
-        let object = self.cluster.get(&self.args.key).await?;
+        let object = answered(|| self.cluster.get(&self.args.key)).await?;
         object.ok_or(if is_first {
             StatusError::Missing { key }
         } else {
@@ -161,7 +162,8 @@ impl<C: Cluster> Update<'_, C> {
     ) -> Result<(), StatusError> {
         let Some(status) = &decision.status else { return Ok(()) };
         object.0.insert("status".into(), Value::Object(status.clone()));
-        let answer = match self.cluster.replace_status(&self.args.key.kind, &object).await {
+        let kind = &self.args.key.kind;
+        let answer = match answered(|| self.cluster.replace_status(kind, &object)).await {
             Err(ClusterError::Missing { .. }) => return Err(self.explain_missing(&object).await),
             answer => answer?,
         };
@@ -181,22 +183,23 @@ impl<C: Cluster> Update<'_, C> {
     /// Tells an object without a status subresource, which also answers "not found", from one that is gone.
     async fn explain_missing(&self, object: &Object) -> StatusError {
         let key = self.key();
-        match self.cluster.get(&self.args.key).await {
+        match answered(|| self.cluster.get(&self.args.key)).await {
             Ok(Some(found)) if found.uid() == object.uid() => {
                 StatusError::NoStatusSubresource { key }
             }
             Ok(_) => StatusError::Gone { key },
-            Err(source) => StatusError::Cluster { source },
+            Err(error) => error.into(),
         }
     }
 
     async fn label(&self, origin: &Origin) -> Result<(), StatusError> {
         let (key, uid) = (&self.args.key, origin.uid.as_deref());
-        match self.cluster.set_label(key, uid, labels::WORKFLOW_SUSPENDED, labels::TRUE).await {
+        let (label, value) = (labels::WORKFLOW_SUSPENDED, labels::TRUE);
+        match answered(|| self.cluster.set_label(key, uid, label, value)).await {
             Err(ClusterError::Missing { .. }) => Err(StatusError::Gone { key: self.key() }),
             result => result.map_err(StatusError::from),
         }?;
-        info!(label = labels::WORKFLOW_SUSPENDED, "labelled the object");
+        info!(label, "labelled the object");
         Ok(())
     }
 
@@ -236,14 +239,5 @@ fn read_control(path: &Path, bytes_max: u64) -> Result<Control, StatusError> {
 
 /// Reads a file; one that is not there is an empty document.
 fn read_yaml(path: &Path, bytes_max: u64) -> Result<Node, StatusError> {
-    match read::limited(path, bytes_max)? {
-        None => Ok(Node::Null),
-        Some(bytes) => yaml::parse(&bytes)
-            .map_err(|source| StatusError::Yaml { path: path.to_owned(), source }),
-    }
-}
-
-/// Whether the same may work in a moment.
-fn may_pass(error: &ClusterError) -> bool {
-    matches!(error, ClusterError::Conflict { .. } | ClusterError::Unreachable { .. })
+    Ok(read::document(path, bytes_max)?.unwrap_or(Node::Null))
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::cluster::ClusterError;
 use crate::contract::ObjectKey;
+use crate::contract::pod::flag;
 use crate::core::control::ControlError;
 use crate::core::selectors::SelectorsError;
 use crate::core::work::{Share, WorkError};
@@ -12,23 +13,14 @@ use crate::core::workloads::WorkloadsError;
 use crate::exit::{Exit, Fault};
 use crate::files::FileError;
 use crate::files::tree::{TreeError, shown};
-use crate::files::yaml::YamlError;
 
 /// Why no Work was written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WriterError {
-    /// A metadata file could not be read.
+    /// A metadata file could not be read, or is no YAML.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A metadata file is no YAML.
-    #[error("failed to parse `{}` as YAML", path.display())]
-    Yaml {
-        /// Which one.
-        path: PathBuf,
-        /// Why.
-        source: YamlError,
-    },
     /// A file of selectors cannot be used.
     #[error("failed to parse `{}` as destination selectors", path.display())]
     Selectors {
@@ -82,7 +74,7 @@ pub enum WriterError {
         source: ClusterError,
     },
     /// Somebody else wrote the Work again and again.
-    #[error("failed to write a {key}: somebody else was faster, {tries} times in {waited:?}")]
+    #[error("failed to write a {key}: somebody else was faster, {tries} times in {waited:.1?}")]
     Contended {
         /// The Work.
         key: Box<ObjectKey>,
@@ -103,10 +95,7 @@ impl Fault for WriterError {
         match self {
             Self::File(error) => error.exit(),
             Self::Tree(error) => error.exit(),
-            Self::Yaml { .. }
-            | Self::Selectors { .. }
-            | Self::Control { .. }
-            | Self::Workloads(_) => Exit::Input,
+            Self::Selectors { .. } | Self::Control { .. } | Self::Workloads(_) => Exit::Input,
             Self::Compress(_) => Exit::Bug,
             Self::Work(_) => Exit::Usage,
             Self::WorkTooLarge { .. } | Self::RefusedAsTooLarge { .. } | Self::Contended { .. } => {
@@ -134,9 +123,13 @@ impl Fault for WriterError {
                 "look for another run of the same pipeline, or for what else changes the work"
                     .into(),
             ),
+            // All other names come from flags that were checked before.
+            Self::Cluster(ClusterError::BadName { .. }) => {
+                Some(format!("correct the flag `{}`", flag::NAMESPACE))
+            }
             Self::Cluster(error) => error.hint(),
             Self::Control { source, .. } => source.hint(),
-            Self::Yaml { .. } | Self::Compress(_) => None,
+            Self::Compress(_) => None,
         }
     }
 }

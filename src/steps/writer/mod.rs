@@ -8,6 +8,7 @@ use std::path::Path;
 use tracing::{debug, info, warn};
 
 use super::Context;
+use super::status::FILE_BYTES_MAX;
 use crate::cluster::Cluster;
 use crate::contract::kinds::SYSTEM_NAMESPACE;
 use crate::contract::{Node, Object};
@@ -16,14 +17,12 @@ use crate::core::selectors::{self, Entry, Selector};
 use crate::core::work::{self, Identity, Trace};
 use crate::core::workloads::{self, Group, Packer, Workload};
 use crate::files::tree::{Limits, Tree, TreeFile};
-use crate::files::{read, tree, yaml};
+use crate::files::{read, tree};
 
 pub use error::WriterError;
 
 /// Largest Work, in bytes of JSON: what etcd takes in one request, its key and a little more included.
 pub const WORK_BYTES_MAX: u64 = 1_572_864;
-/// Largest metadata file, in bytes: a thousand times the largest one seen.
-const METADATA_BYTES_MAX: u64 = 1 << 20;
 
 /// What the writer is asked to do.
 #[derive(Debug, Clone)]
@@ -189,7 +188,7 @@ fn pack(tree: &Tree, groups: Vec<Group<&TreeFile>>) -> Result<Vec<Group<Workload
 
 /// Returns the size of the Work as it would be created, if that is not too large.
 fn check_size(args: &Writer, identity: &Identity, work: &Object) -> Result<u64, WriterError> {
-    let bytes = work::size(work);
+    let bytes = work.json_bytes();
     let max = args.work_bytes_max;
     if bytes <= max {
         return Ok(bytes);
@@ -215,8 +214,7 @@ fn read_control(path: &Path) -> Result<Control, WriterError> {
 
 /// Returns the file's document; an absent file is like an empty one.
 fn read_document(path: &Path) -> Result<Node, WriterError> {
-    let bytes = read::limited(path, METADATA_BYTES_MAX)?.unwrap_or_default();
-    yaml::parse(&bytes).map_err(|source| WriterError::Yaml { path: path.to_owned(), source })
+    Ok(read::document(path, FILE_BYTES_MAX)?.unwrap_or(Node::Null))
 }
 
 fn warn_of_contradictions(entries: &[Entry], promise: &[Selector]) {

@@ -4,10 +4,13 @@ use tracing::{debug, warn};
 
 use super::WriterError;
 use crate::cluster::{Cluster, ClusterError};
-use crate::contract::Object;
 use crate::contract::kinds::WORK;
+use crate::contract::{Kind, Object};
 use crate::core::work::{self, Identity, Place, Trace};
-use crate::steps::backoff::{Backoff, DEADLINE};
+use crate::steps::backoff::{Backoff, DEADLINE, answered};
+
+/// In a place of its own, so that a call can be made twice.
+const KIND: &Kind = &WORK;
 
 /// What became of the Work.
 #[derive(Debug)]
@@ -28,7 +31,10 @@ pub(super) async fn put(
     let (mut tries, mut taken, mut renamed) = (0_u32, false, 0_u32);
     loop {
         tries = tries.saturating_add(1);
-        let existing = find(cluster, identity).await?;
+        let (existing, others) = find(cluster, identity).await?;
+        if tries == 1 {
+            warn_of(existing.as_ref(), &others);
+        }
         if existing.is_none() && taken {
             // The name is taken, and not by a Work of ours.
             renamed = renamed.saturating_add(1);
@@ -36,12 +42,12 @@ pub(super) async fn put(
         let answer = match &existing {
             Some(existing) => {
                 work::place(&mut work, identity, trace, Place::Existing(existing));
-                cluster.replace(&WORK, &work).await
+                answered(|| cluster.replace(KIND, &work)).await
             }
             None => {
                 let name = identity.name(renamed)?;
                 work::place(&mut work, identity, trace, Place::New(&name));
-                cluster.create(&WORK, &work).await
+                answered(|| cluster.create(KIND, &work)).await
             }
         };
         let Err(error) = answer else {
@@ -53,33 +59,42 @@ pub(super) async fn put(
         taken = matches!(error, ClusterError::Exists { .. });
         debug!(work = work.name(), tries, "somebody else was faster");
         if !backoff.pause().await {
-            let (key, waited) = (Box::new(work.key(&WORK)), backoff.waited());
+            let (key, waited) = (Box::new(work.key(KIND)), backoff.waited());
             return Err(WriterError::Contended { key, tries, waited, source: error });
         }
     }
 }
 
-/// Returns the metadata of the Work that has exactly our labels, of several the newest.
-async fn find(cluster: &impl Cluster, identity: &Identity) -> Result<Option<Object>, WriterError> {
-    let works = cluster
-        .list_metadata(&WORK, Some(&identity.namespace), &identity.selector())
+/// Returns the metadata of the Work that has exactly our labels, of several the newest, and the names of the others.
+async fn find(
+    cluster: &impl Cluster,
+    identity: &Identity,
+) -> Result<(Option<Object>, Vec<String>), WriterError> {
+    let (namespace, labels) = (Some(identity.namespace.as_str()), identity.selector());
+    let works = answered(|| cluster.list_metadata(KIND, namespace, &labels))
         .await
         .map_err(WriterError::Cluster)?;
-    let Some((chosen, ignored)) = work::newest(works) else { return Ok(None) };
-    if !ignored.is_empty() {
-        warn!(
-            work = chosen.name(),
-            ignored = ignored.join(", "),
-            "several works have the same labels: the newest is updated, delete the others"
-        );
+    let (chosen, others) = work::newest(works).unzip();
+    Ok((chosen, others.unwrap_or_default()))
+}
+
+fn warn_of(chosen: Option<&Object>, others: &[String]) {
+    if others.is_empty() {
+        return;
     }
-    Ok(Some(chosen))
+    warn!(
+        work = chosen.map(Object::name),
+        ignored = others.join(", "),
+        "several works have the same labels: the newest is updated, delete the others"
+    );
 }
 
 /// Whether the Work changed, came or went since it was looked for.
 fn raced(error: &ClusterError, replacing: bool) -> bool {
     match error {
-        ClusterError::Conflict { .. } | ClusterError::Missing { .. } => replacing,
+        // For a new Work, too: a quota that changed while it was counted.
+        ClusterError::Conflict { .. } => true,
+        ClusterError::Missing { .. } => replacing,
         ClusterError::Exists { .. } => !replacing,
         _ => false,
     }

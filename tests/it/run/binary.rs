@@ -67,6 +67,21 @@ fn verbose_shows_lines_as_they_come() {
 #[test]
 fn a_stopped_run_ends_its_stages_and_cleans_up() {
     needs_namespaces!();
+    for signal in ["TERM", "INT", "HUP"] {
+        // Who is started with `nohup` shall not be stopped by it, and passes that on to us.
+        if signal != "HUP" || !hangup_is_ignored() {
+            check_stop(signal);
+        }
+    }
+}
+
+fn hangup_is_ignored() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    u64::from_str_radix(mask.trim(), 16).unwrap() & 1 == 1
+}
+
+fn check_stop(signal: &str) {
     let script = "echo $$ > /kratix/output/pid; touch ROOT/ready; while :; do sleep 0.01; done";
     let mut case = resource("");
     let root = case.dir.path().to_str().unwrap().to_owned();
@@ -76,7 +91,8 @@ fn a_stopped_run_ends_its_stages_and_cleans_up() {
     let mut child = command(&case, &["promise.yaml", "request.yaml"]).spawn().unwrap();
     wait_for(&case.dir.path().join("ready"), &mut child);
     let pid = fs::read_to_string(case.dir.path().join("pid")).unwrap();
-    let kill = Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    let kill =
+        Command::new("kill").args(["-s", signal]).arg(child.id().to_string()).status().unwrap();
     assert!(kill.success());
     assert_eq!(child.wait().unwrap().code(), Some(143));
     assert!(!Path::new(&format!("/proc/{}", pid.trim())).exists());

@@ -164,7 +164,7 @@ fn a_key_that_is_not_there_is_named() {
     needs_namespaces!();
     let container =
         "            env: [{name: X, valueFrom: {secretKeyRef: {name: login, key: none}}}]\n";
-    let expect = "  caused by: variable `X` of container `stage` needs the key `none` of secrets team-a/login, which has none of that name\n";
+    let expect = "  caused by: variable `X` of container `stage` needs the key `none` of secrets team-a/login, which has none of that name\n  hint: add `none` to the Secret, or say `optional: true` where it is used\n";
     fails(&stage("true", container, ""), Exit::Input, expect);
 }
 

@@ -14,7 +14,7 @@ use bookend::local::run::{self, Run, RunError};
 use bookend::steps::Clock;
 
 /// The kind that every Promise here offers.
-pub(super) const DATABASE: Kind = Kind {
+pub(crate) const DATABASE: Kind = Kind {
     group: std::borrow::Cow::Borrowed("example.org"),
     version: std::borrow::Cow::Borrowed("v1"),
     kind: std::borrow::Cow::Borrowed("Database"),
@@ -23,25 +23,25 @@ pub(super) const DATABASE: Kind = Kind {
 };
 
 /// One folder, its files, and the arguments of a run.
-pub(super) struct Case {
-    pub(super) dir: tempfile::TempDir,
-    pub(super) args: Run,
+pub(crate) struct Case {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) args: Run,
 }
 
 /// A case with these pipelines as `workflows.resource.configure`, and a request for it.
-pub(super) fn resource(pipelines: &str) -> Case {
+pub(crate) fn resource(pipelines: &str) -> Case {
     let mut case = workflows(&format!("    resource:\n      configure:\n{pipelines}"));
     case.request("spec: {size: small}");
     case
 }
 
 /// A case with these workflows and no request.
-pub(super) fn workflows(workflows: &str) -> Case {
+pub(crate) fn workflows(workflows: &str) -> Case {
     promise(&format!("  workflows:\n{workflows}"))
 }
 
 /// A case with this text below the API in `spec`.
-pub(super) fn promise(spec: &str) -> Case {
+pub(crate) fn promise(spec: &str) -> Case {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("promise.yaml");
     fs::write(&path, format!("{PROMISE}{spec}")).unwrap();
@@ -59,12 +59,12 @@ pub(super) fn promise(spec: &str) -> Case {
 }
 
 /// A pipeline with one container `stage` that runs this script.
-pub(super) fn pipeline(name: &str, script: &str) -> String {
+pub(crate) fn pipeline(name: &str, script: &str) -> String {
     stages(name, &[("stage", script)], "")
 }
 
 /// A pipeline with one container for each script, and more fields for each.
-pub(super) fn stages(name: &str, scripts: &[(&str, &str)], more: &str) -> String {
+pub(crate) fn stages(name: &str, scripts: &[(&str, &str)], more: &str) -> String {
     let mut text = format!(
         "      - apiVersion: platform.kratix.io/v1alpha1\n        kind: Pipeline\n        metadata: {{name: {name}}}\n        spec:\n          containers:\n"
     );
@@ -109,35 +109,35 @@ spec:
 
 impl Case {
     /// Writes the request `orders` in `team-a`.
-    pub(super) fn request(&mut self, spec: &str) {
+    pub(crate) fn request(&mut self, spec: &str) {
         let head = "apiVersion: example.org/v1\nkind: Database\nmetadata: {name: orders, namespace: team-a}\n";
         self.args.request = Some(self.write("request.yaml", &format!("{head}{spec}\n")));
     }
 
     /// Writes a file with objects that are put into the cluster before.
-    pub(super) fn with(&mut self, objects: &str) {
+    pub(crate) fn with(&mut self, objects: &str) {
         let name = format!("with-{}.yaml", self.args.with.len());
         self.args.with.push(self.write(&name, objects));
     }
 
-    pub(super) fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.dir.path().join(name);
         fs::write(&path, text).unwrap();
         path
     }
 
-    pub(super) fn run(&self) -> Result<Report, RunError> {
+    pub(crate) fn run(&self) -> Result<Report, RunError> {
         self.run_with(&self.args)
     }
 
     /// Runs with other arguments in the same folder.
-    pub(super) fn run_with(&self, args: &Run) -> Result<Report, RunError> {
+    pub(crate) fn run_with(&self, args: &Run) -> Result<Report, RunError> {
         block_on(run::run(args, &engine(), Clock::System))
     }
 
     /// Runs, and shows what went wrong when it did.
     #[track_caller]
-    pub(super) fn succeeds(&self) -> Report {
+    pub(crate) fn succeeds(&self) -> Report {
         let report =
             self.run().unwrap_or_else(|error| panic!("{}", bookend::report::render(&error)));
         if let Some(failure) = report.failure() {
@@ -146,17 +146,17 @@ impl Case {
         report
     }
 
-    pub(super) fn cluster(&self) -> FolderCluster {
+    pub(crate) fn cluster(&self) -> FolderCluster {
         FolderCluster::new(self.dir.path().join("cluster"))
     }
 
-    pub(super) fn list(&self, kind: &Kind) -> Vec<Object> {
+    pub(crate) fn list(&self, kind: &Kind) -> Vec<Object> {
         block_on(self.cluster().list(kind, None, &[])).unwrap()
     }
 }
 
 /// Paths and text of all files that a run wrote.
-pub(super) fn files(report: &Report) -> Vec<(String, String)> {
+pub(crate) fn files(report: &Report) -> Vec<(String, String)> {
     let works = report.works.iter().flat_map(|work| &work.groups);
     let files = works.flat_map(|placed| &placed.group.files);
     files.map(|file| (file.path.clone(), String::from_utf8_lossy(&file.content).into())).collect()
@@ -164,14 +164,14 @@ pub(super) fn files(report: &Report) -> Vec<(String, String)> {
 
 /// The text of the one file that a run wrote.
 #[track_caller]
-pub(super) fn only_file(report: &Report) -> String {
+pub(crate) fn only_file(report: &Report) -> String {
     let files = files(report);
     assert_eq!(files.len(), 1, "{files:?}");
     files[0].1.clone()
 }
 
 /// Whether this machine lets us make namespaces; found out once, with a stage that does nothing.
-pub(super) fn namespaces_are_allowed() -> bool {
+pub(crate) fn namespaces_are_allowed() -> bool {
     static ALLOWED: OnceLock<bool> = OnceLock::new();
     *ALLOWED.get_or_init(|| {
         let scratch = tempfile::tempdir().unwrap();
@@ -189,7 +189,7 @@ pub(super) fn namespaces_are_allowed() -> bool {
 }
 
 /// The engine of every test: nothing of the machine's environment but a PATH.
-pub(super) fn engine() -> Process {
+pub(crate) fn engine() -> Process {
     let variables = [("PATH", "/usr/bin:/bin")].into_iter();
     let mut engine = Process::new(variables.map(|(name, value)| (name.into(), value.into())));
     engine.program = PathBuf::from(env!("CARGO_BIN_EXE_bookend"));
@@ -197,7 +197,7 @@ pub(super) fn engine() -> Process {
 }
 
 /// Runs on one thread, as the program does.
-pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.unwrap().block_on(future)
 }

@@ -1,6 +1,6 @@
 //! Opens files below a folder by paths that go through no link.
 //!
-//! Between the walk and the reading a process of the pod may put a link where a folder was; the kernel refuses to pass
+//! Between a look and the reading a process of the pod may put a link where a folder was; the kernel refuses to pass
 //! it, because every component is opened on its own.
 
 use std::fs::File;
@@ -65,8 +65,9 @@ mod linux {
         }
     }
 
+    /// `O_PATH`: a folder that may be passed through need not be one that may be listed.
     fn folder_flags() -> OFlag {
-        OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC
+        OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC
     }
 }
 
