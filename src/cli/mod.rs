@@ -38,7 +38,7 @@ pub fn main(arguments: Vec<OsString>) -> Exit {
 
 /// Parses the arguments; help, version and usage errors are printed here.
 fn parse(arguments: Vec<OsString>) -> Result<Cli, Exit> {
-    let outcome = Cli::command()
+    let outcome = definition()
         .try_get_matches_from(arguments)
         .and_then(|matches| Cli::from_arg_matches(&matches));
     match outcome {
@@ -56,6 +56,23 @@ fn parse(arguments: Vec<OsString>) -> Result<Cli, Exit> {
             Err(Exit::Done)
         }
     }
+}
+
+/// Returns the definition of the arguments, in which a variable of ours that is set but empty counts as not set: a
+/// template that fills in nothing shall not stop a pod. Kratix's own variables have rules of their own.
+fn definition() -> clap::Command {
+    fn without(command: clap::Command, empty: &[OsString]) -> clap::Command {
+        let is_empty = |arg: &clap::Arg| empty.iter().any(|name| arg.get_env() == Some(name));
+        command
+            .mut_args(|arg| if is_empty(&arg) { arg.env(None::<&'static str>) } else { arg })
+            .mut_subcommands(|command| without(command, empty))
+    }
+    let is_ours = |name: &OsString| name.as_encoded_bytes().starts_with(b"BOOKEND_");
+    let empty: Vec<OsString> = std::env::vars_os()
+        .filter(|(name, value)| value.is_empty() && is_ours(name))
+        .map(|(name, _)| name)
+        .collect();
+    if empty.is_empty() { Cli::command() } else { without(Cli::command(), &empty) }
 }
 
 /// A step tells its effects, for the log of its pod; other commands print a result instead.

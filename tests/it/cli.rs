@@ -197,6 +197,27 @@ fn a_wrong_command_line_is_exit_code_2_and_one_block_on_stderr() {
 }
 
 #[test]
+fn a_variable_of_ours_that_is_set_but_empty_counts_as_not_set() {
+    let pod = Pod::new();
+    let arguments = ["writer", "--input-directory", "/work-creator-files", "--namespace", "team-a"];
+    let mut command = pod.command(&arguments);
+    command.env("BOOKEND_CLUSTER", pod.path("cluster"));
+    for name in ["BOOKEND_LOG", "BOOKEND_LOG_FORMAT", "BOOKEND_MAX_FILES", "BOOKEND_MAX_WORK_BYTES"]
+    {
+        command.env(name, "");
+    }
+    let (code, _, errors) = seen(command.output().unwrap());
+    assert_eq!(code, Some(0), "{errors}");
+    // But one with a wrong value is told.
+    let (code, _, errors) = seen(command.env("BOOKEND_MAX_FILES", "many").output().unwrap());
+    assert_eq!(code, Some(2));
+    assert!(
+        errors.starts_with("error: invalid value 'many' for '--max-files <COUNT>'"),
+        "{errors}"
+    );
+}
+
+#[test]
 fn surplus_words_do_not_stop_a_step() {
     let pod = Pod::new();
     let (code, _, errors) = pod.on_folder(&["reader", "--", "more", "words"]);
