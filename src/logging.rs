@@ -37,8 +37,11 @@ pub fn to_stderr(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// Writes a result to stdout; a closed stdout is no error (`bookend show … | head`).
-pub fn to_stdout(text: &str) {
+/// Writes a result to stdout; a reader that went away is no error (`bookend show … | head`), a full disk is one.
+pub fn to_stdout(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
 }

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::AnyFault;
 use super::args::{self, Cli, Command, Common, Output};
@@ -53,6 +53,27 @@ impl Fault for NoFolder {
     }
 }
 
+/// The result could not be printed.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to write the result to stdout")]
+struct PrintError {
+    source: std::io::Error,
+}
+
+impl Fault for PrintError {
+    fn exit(&self) -> Exit {
+        Exit::Input
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("free space where the output goes".into())
+    }
+}
+
+fn print(text: &str) -> Result<(), PrintError> {
+    logging::to_stdout(text).map_err(|source| PrintError { source })
+}
+
 /// Runs the command to its end, or until the platform asks to stop.
 pub(super) fn run(cli: Cli) -> Result<Exit, AnyFault> {
     // One thread: a step waits for a handful of requests, and starting threads costs more than they bring.
@@ -96,10 +117,10 @@ async fn local_run(common: &Common, args: args::Run) -> Result<Exit, AnyFault> {
     let engine = Process { echo, ..Process::new(std::env::vars_os()) };
     let output = args.output;
     let report = run::run(&settings::run(common, args), &engine, Clock::System).await?;
-    logging::to_stdout(&match output {
+    print(&match output {
         Output::Text => render::render(&report),
         Output::Json => format!("{:#}\n", render::to_json(&report)),
-    });
+    })?;
     match report.ending {
         Ending::Failed(failure) => Err(failure.into()),
         Ending::Done | Ending::Suspended { .. } => Ok(Exit::Done),
@@ -149,7 +170,7 @@ async fn run_step(
                 return Err(NoFolder { folder: folder.clone() }.into());
             }
             let works = settings::show(args, Clock::System.now());
-            logging::to_stdout(&show::run(cluster, &works).await?);
+            print(&show::run(cluster, &works).await?)?;
         }
     }
     Ok(Exit::Done)
@@ -175,7 +196,7 @@ fn in_pod(common: &Common, path: &Path) -> PathBuf {
 
 fn ignore_surplus(surplus: &args::Surplus) {
     if !surplus.surplus.is_empty() {
-        info!(words = surplus.surplus.len(), "ignored arguments that no setting takes");
+        warn!(words = surplus.surplus.len(), "ignored arguments that no setting takes");
     }
 }
 

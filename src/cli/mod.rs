@@ -42,19 +42,13 @@ fn parse(arguments: Vec<OsString>) -> Result<Cli, Exit> {
         .try_get_matches_from(arguments)
         .and_then(|matches| Cli::from_arg_matches(&matches));
     match outcome {
-        Ok(Cli { command: None, .. }) => {
-            logging::to_stdout(&Cli::command().render_help().to_string());
-            Err(Exit::Done)
-        }
+        Ok(Cli { command: None, .. }) => Err(print(&Cli::command().render_help().to_string())),
         Ok(cli) => Ok(cli),
         Err(error) if error.use_stderr() => {
             report::tell_text(&error.render().to_string(), Path::new(layout::TERMINATION_LOG));
             Err(Exit::Usage)
         }
-        Err(help_or_version) => {
-            logging::to_stdout(&help_or_version.render().to_string());
-            Err(Exit::Done)
-        }
+        Err(help_or_version) => Err(print(&help_or_version.render().to_string())),
     }
 }
 
@@ -73,6 +67,14 @@ fn definition() -> clap::Command {
         .map(|(name, _)| name)
         .collect();
     if empty.is_empty() { Cli::command() } else { without(Cli::command(), &empty) }
+}
+
+/// Prints a text that was asked for.
+fn print(text: &str) -> Exit {
+    match logging::to_stdout(text) {
+        Ok(()) => Exit::Done,
+        Err(_) => Exit::Input,
+    }
 }
 
 /// A step tells its effects, for the log of its pod; other commands print a result instead.

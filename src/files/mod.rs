@@ -95,7 +95,13 @@ impl Fault for FileError {
 
 /// Returns what can be done about a failed write.
 fn write_hint(path: &Path, source: &io::Error) -> Option<String> {
-    let folder = path.parent().unwrap_or(path).display();
+    // The parent of `a` is nothing: it is the folder that the program runs in.
+    let folder = match path.parent() {
+        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+        Some(folder) => folder,
+        None => path,
+    };
+    let folder = folder.display();
     Some(match source.kind() {
         io::ErrorKind::NotFound => format!("create the folder `{folder}`"),
         io::ErrorKind::NotADirectory => format!("make `{folder}` a folder"),

@@ -348,3 +348,17 @@ fn a_folder_that_is_not_there_is_no_empty_cluster() {
                   hint: name a folder that an earlier `run --cluster` has made\n";
     assert_eq!(errors, expect);
 }
+
+#[test]
+fn a_result_that_cannot_be_printed_is_an_error() {
+    let Ok(full) = OpenOptions::new().write(true).open("/dev/full") else { return };
+    let output = Command::new(env!("CARGO_BIN_EXE_bookend"))
+        .args(["run", "fixtures/database/promise.yaml", "fixtures/database/request.yaml"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdout(full)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("error: failed to write the result to stdout"), "{text}");
+}
