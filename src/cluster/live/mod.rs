@@ -130,7 +130,12 @@ impl LiveCluster {
                 let (key, waited) = (Box::new(key.clone()), started.elapsed());
                 return Err(ClusterError::Unreachable { verb, key, tries, waited, detail }.into());
             };
-            tracing::warn!(%method, path, tries, pause_ms = pause.as_millis(), "will ask again: {detail}");
+            // Said once: the error says how it ended.
+            if tries == 1 {
+                tracing::warn!(verb, object = %key, "will ask again for a while: {detail}");
+            } else {
+                tracing::debug!(%method, path, tries, pause_ms = pause.as_millis(), "will ask again: {detail}");
+            }
             sleep(pause).await;
         }
     }

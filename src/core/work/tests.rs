@@ -90,8 +90,16 @@ fn a_name_is_the_same_for_the_same_work_and_no_other() {
 
 #[test]
 fn a_long_identifier_is_cut() {
-    let long = Identity { promise: "p".repeat(60), ..identity() };
-    assert_eq!(long.name(0).unwrap().len(), 62);
+    for (identifier, name) in [(3, 9), (56, 62), (57, 63), (58, 62), (63, 62), (64, 62), (126, 62)]
+    {
+        let pipeline = "n".repeat((identifier - 1) / 2);
+        let promise = "p".repeat(identifier - 1 - pipeline.len());
+        let workflow_type = "promise".into();
+        let identity = Identity { promise, pipeline, workflow_type, ..identity() };
+        assert_eq!(identity.identifier().len(), identifier);
+        assert_eq!(identity.name(0).unwrap().len(), name, "{identifier}");
+        assert_eq!(identity.check(), Ok(()));
+    }
 }
 
 #[test]
@@ -112,7 +120,10 @@ fn names_that_are_no_label_values_are_refused() {
         let identity = Identity { workflow_type: value.into(), ..identity() };
         match (identity.check(), fault) {
             (Ok(()), None) => {}
-            (Err(error), Some(fault)) => assert!(error.to_string().contains(fault), "{error}"),
+            (Err(error), Some(fault)) => {
+                assert!(error.to_string().contains(fault), "{error}");
+                assert!(error.hint().contains("--workflow-type"), "{error}");
+            }
             (found, _) => panic!("{value}: {found:?}"),
         }
     }
