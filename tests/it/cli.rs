@@ -351,7 +351,7 @@ fn a_folder_that_is_not_there_is_no_empty_cluster() {
 
 #[test]
 fn a_result_that_cannot_be_printed_is_an_error() {
-    let Ok(full) = OpenOptions::new().write(true).open("/dev/full") else { return };
+    let Ok(full) = fs::OpenOptions::new().write(true).open("/dev/full") else { return };
     let output = Command::new(env!("CARGO_BIN_EXE_bookend"))
         .args(["run", "fixtures/database/promise.yaml", "fixtures/database/request.yaml"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
