@@ -47,7 +47,8 @@ pub enum EngineError {
     },
     /// The command is not on this machine.
     #[error(
-        "failed to find the command `{command}` of stage `{stage}` on this machine; PATH is `{path}`"
+        "failed to find the command `{command}` of stage `{stage}` on this machine{}",
+        searched(command, path)
     )]
     NotFound {
         /// The stage.
@@ -115,6 +116,11 @@ impl Fault for EngineError {
             Self::Start { .. } => return None,
         })
     }
+}
+
+/// Only a command without `/` is looked for in the folders of `PATH`.
+fn searched(command: &str, path: &str) -> String {
+    if command.contains('/') { String::new() } else { format!("; PATH is `{path}`") }
 }
 
 fn namespaces_hint() -> String {

@@ -91,7 +91,7 @@ impl Process {
                 let command = stage.command.first().cloned().unwrap_or_default();
                 let source = error(errno);
                 match source.kind() {
-                    io::ErrorKind::NotFound if !exists_as_path(&command) => {
+                    io::ErrorKind::NotFound if !exists_as_path(&stage.working_dir, &command) => {
                         EngineError::NotFound { stage: name, command, path: self.path_of(stage) }
                     }
                     _ => EngineError::Exec { stage: name, command, source },
@@ -133,8 +133,8 @@ fn holds_nul(stage: &Stage) -> Option<String> {
 }
 
 /// A script whose interpreter is missing is "not found" too; then the file itself is there.
-fn exists_as_path(command: &str) -> bool {
-    command.contains('/') && Path::new(command).exists()
+fn exists_as_path(working_dir: &Path, command: &str) -> bool {
+    command.contains('/') && working_dir.join(command).exists()
 }
 
 fn end(status: ExitStatus) -> End {

@@ -104,10 +104,16 @@ impl<E: Engine> Workflow<'_, E> {
             jobs.iter().any(is_this)
         });
         self.release(object).await?;
-        if resumed.is_none() {
-            for job in &jobs {
+        // Those before the one to go on with stand for what they did; a Promise that has changed gives new names.
+        let done = progress.pipelines.get(..resumed.unwrap_or(0)).unwrap_or_default();
+        for job in &jobs {
+            let is_done = job.label(labels::WORKFLOW_ACTION) == Some(self.action.as_str())
+                && job.label(labels::PIPELINE_NAME).is_some_and(|name| done.contains(&name));
+            if !is_done {
                 self.cluster.delete(&job.key(&kinds::JOB)).await?;
             }
+        }
+        if resumed.is_none() {
             self.edit(|status| progress.prepare(status, self.clock.now())).await?;
         }
         Ok(resumed)
@@ -177,8 +183,6 @@ impl<E: Engine> Workflow<'_, E> {
             adapter: &Adapter { image: ADAPTER_IMAGE.into(), pull_secret: None },
             run: &pipeline::Run { trigger, attempt: 0 },
         })?;
-        // A pipeline that is resumed has the Job of the run that it stopped.
-        self.cluster.delete(&job.key(&kinds::JOB)).await?;
         Ok(self.cluster.create(&kinds::JOB, &job).await?)
     }
 

@@ -167,6 +167,12 @@ fn a_command_that_is_not_there_is_named_with_the_path() {
         error.to_string(),
         "failed to find the command `no-such-tool` of stage `work` on this machine; PATH is `/usr/bin:/bin`"
     );
+    // A relative path counts from the stage's folder, not from ours, and PATH has no part in it.
+    case.stage.command = vec!["./Cargo.toml".into()];
+    assert_eq!(
+        case.run().unwrap_err().to_string(),
+        "failed to find the command `./Cargo.toml` of stage `work` on this machine"
+    );
 }
 
 #[test]

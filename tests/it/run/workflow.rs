@@ -1,6 +1,6 @@
 //! Whole workflows: order, status, endings.
 
-use bookend::contract::kinds;
+use bookend::contract::{Object, kinds};
 use bookend::core::promise::{WorkflowAction, WorkflowType};
 use bookend::exit::{Exit, Fault as _};
 use bookend::local::engine::End;
@@ -101,6 +101,22 @@ fn a_suspended_workflow_stops_and_resumes_where_it_stopped() {
     assert_eq!(files(&report).len(), 3);
     assert_eq!(std::fs::read_to_string(&count).unwrap(), "x\n", "the first pipeline ran once");
     assert_eq!(case.list(&DATABASE)[0].label("kratix.io/workflow-suspended"), None);
+}
+
+#[test]
+fn a_workflow_that_goes_on_leaves_one_job_for_each_pipeline() {
+    needs_namespaces!();
+    let suspend = "echo 'suspend: true' > /kratix/metadata/workflow-control.yaml";
+    let case = resource(&(pipeline("first", "true") + &pipeline("second", suspend)));
+    case.succeeds();
+    // The Promise is mended meanwhile, which gives the Job another name.
+    let text = std::fs::read_to_string(&case.args.promise).unwrap();
+    std::fs::write(&case.args.promise, text.replace(suspend, "true")).unwrap();
+    assert_eq!(case.succeeds().resumed_at.as_deref(), Some("second"));
+    let of = |job: &Object| job.label("kratix.io/pipeline-name").unwrap().to_owned();
+    let mut jobs: Vec<String> = case.list(&kinds::JOB).iter().map(of).collect();
+    jobs.sort();
+    assert_eq!(jobs, ["first", "second"]);
 }
 
 #[test]
