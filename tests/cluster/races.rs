@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -13,6 +13,8 @@ use crate::support::pod::{Cluster, Pod};
 
 const AT_ONCE: usize = 8;
 const ROUNDS: usize = 100;
+/// A busy controller, not one in a loop: about as often as a step reads and writes.
+const BETWEEN_LABELS: Duration = Duration::from_millis(20);
 
 #[test]
 #[ignore = "needs a cluster: tests/cluster/run"]
@@ -33,6 +35,7 @@ fn eight_status_steps_at_once_lose_nothing() {
                 let number = labels.fetch_add(1, Ordering::Relaxed);
                 let patch = json!({ "metadata": { "labels": { "changed": number.to_string() } } });
                 assert_eq!(api.ask("PATCH", &path(&object), &patch).0, 200);
+                thread::sleep(BETWEEN_LABELS);
             }
         });
         let mut failures = Vec::new();
