@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -23,6 +25,13 @@ use super::generated;
 pub(crate) const USER: u32 = 65532;
 /// A run that takes longer hangs.
 const LONGEST_RUN: Duration = Duration::from_secs(90);
+
+/// The binary under a name that any user may execute: the folder it was built in may be closed to others.
+fn program() -> PathBuf {
+    static OPENED: OnceLock<fs::File> = OnceLock::new();
+    let opened = OPENED.get_or_init(|| fs::File::open(env!("CARGO_BIN_EXE_bookend")).unwrap());
+    PathBuf::from(format!("/proc/self/fd/{}", opened.as_raw_fd()))
+}
 
 /// Where objects are kept while a case runs.
 #[derive(Debug, Clone)]
@@ -102,7 +111,7 @@ impl Pod {
     /// Returns the command of the case with the environment of the case and nothing else.
     pub(crate) fn command(&self, case: &Case, cluster: &Cluster) -> Command {
         let home = self.dir.path().join("home");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bookend"));
+        let mut command = Command::new(program());
         command.arg0("/bin/pipeline-adapter").current_dir(self.root()).env_clear();
         if !case.command.is_empty() {
             command.arg(&case.command);
