@@ -154,7 +154,6 @@ fn inside(dir: &Path, path: &str) -> Result<PathBuf, RunError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::local::report::WorkReport;
 
     #[test]
     fn a_work_is_written_below_the_folder_or_not_at_all() {
