@@ -18,7 +18,7 @@ pub enum Format {
 
 /// Starts logging: our own lines from `level` on, other crates' from `warn` on.
 ///
-/// The time is left out where a platform adds its own, which is everywhere but on a terminal with JSON off.
+/// Lines have no time: whoever keeps the log of a pod adds one.
 pub fn start(format: Format, level: LevelFilter) {
     let filter = Targets::new()
         .with_default(level.min(LevelFilter::WARN))

@@ -1,6 +1,6 @@
-//! Arguments of the steps: what Kratix passes, as flags and as the variables it sets. No logic.
+//! Arguments of every command: what Kratix passes, as flags and as the variables it sets. No logic.
 //!
-//! Settings that Kratix does not know are kept apart, in [`Common`] and in the `limits` of each step.
+//! Settings that Kratix does not know are ours: `BOOKEND_` variables, or flags alone (`run`, `show`).
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -87,7 +87,7 @@ pub struct Target {
     /// API version of the object, without the group
     #[arg(long, env = env::OBJECT_VERSION, value_name = "VERSION", default_value = "", hide_default_value = true)]
     pub object_version: String,
-    /// Kind of the object; only for messages
+    /// Kind of the object; only to tell a missing object from a missing kind
     #[arg(long, env = env::OBJECT_KIND, value_name = "KIND", default_value = "", hide_default_value = true)]
     pub object_kind: String,
     /// Plural of the object's kind
@@ -210,7 +210,7 @@ pub struct Status {
     /// `promise` or `resource`
     #[arg(long, env = env::WORKFLOW_TYPE, value_name = "TYPE", default_value = "", hide_default_value = true)]
     pub workflow_type: String,
-    /// Name of the Promise; only for messages
+    /// Name of the Promise; accepted, without effect
     #[arg(long, env = env::PROMISE_NAME, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub promise_name: String,
     /// Name of the Pipeline

@@ -202,7 +202,6 @@ fn ignore_surplus(surplus: &args::Surplus) {
 
 /// Ends when the platform (SIGTERM) or a person (SIGINT) asks to stop, or when the terminal of a local run is closed
 /// (SIGHUP): its stages would outlive it. Returns the name of the signal.
-#[cfg(unix)]
 fn termination(is_local_run: bool) -> impl Future<Output = &'static str> {
     use tokio::signal::unix::{Signal, SignalKind, signal};
     async fn next(signal: std::io::Result<Signal>) {
@@ -232,19 +231,10 @@ fn termination(is_local_run: bool) -> impl Future<Output = &'static str> {
 }
 
 /// Whether we were started with `nohup`: a handler would undo it.
-#[cfg(unix)]
 fn hangup_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     // Bit 0 is signal 1, which is SIGHUP.
     mask.is_some_and(|mask| mask & 1 == 1)
-}
-
-#[cfg(not(unix))]
-async fn termination(_: bool) -> &'static str {
-    match tokio::signal::ctrl_c().await {
-        Ok(()) => "ctrl-c",
-        Err(_) => std::future::pending().await,
-    }
 }

@@ -11,6 +11,7 @@ use super::report::{Ending, PipelineReport, Placed, Report, WorkReport};
 use crate::contract::Object;
 use crate::core::promise::WorkflowAction;
 use crate::core::unpack::File;
+use crate::core::work_view::DEPTH_MAX;
 use crate::files::yaml;
 
 /// Returns the report for people. Warnings are not in it: they were told before the first stage ran.
@@ -112,7 +113,9 @@ fn tree(text: &mut String, files: &[File]) {
     for file in files {
         let mut folder = &mut root;
         let mut rest = file.path.as_str();
-        while let Some((name, below)) = rest.split_once('/') {
+        // A Work of the folder may hold any path, and the tree is walked by calls.
+        for _ in 0..DEPTH_MAX {
+            let Some((name, below)) = rest.split_once('/') else { break };
             folder = folder.folders.entry(name).or_default();
             rest = below;
         }

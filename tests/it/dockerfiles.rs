@@ -39,3 +39,24 @@ fn the_layout_script_makes_every_name_that_the_binary_answers_to() {
         assert!(script.contains(&format!(" {name}")), "images/rootfs makes no link `{name}`");
     }
 }
+
+#[test]
+fn flags_of_the_static_binary_do_not_reach_procedural_macros() {
+    let config =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/.cargo/config.toml")).unwrap();
+    assert!(config.contains("relocation-model=static"), "else `--target` is not needed: {config}");
+    for step in STEPS {
+        let text = dockerfile(step);
+        let build = text.lines().find(|line| line.contains("cargo build")).unwrap();
+        assert!(build.contains(" --target "), "{step}: {build}");
+    }
+}
+
+#[test]
+fn the_build_sees_what_it_needs() {
+    let ignored =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/.dockerignore")).unwrap();
+    for needed in [".cargo", "Cargo.toml", "Cargo.lock", "src", "images"] {
+        assert!(!ignored.lines().any(|line| line.trim_matches('/') == needed), "{needed}");
+    }
+}

@@ -47,10 +47,10 @@ const IMPURE: &[&str] = &[
 
 /// What only one file or folder may name.
 const ONLY_IN: &[(&str, &str)] = &[
-    ("saphyr", "src/files/yaml"),
+    ("granit_parser", "src/files/yaml"),
     ("kube::", "src/cluster/live"),
     ("walkdir", "src/files/tree"),
-    ("std::process::Command", "src/local/engine"),
+    ("Command::new(", "src/local/engine"),
 ];
 
 /// Starts of text that belong to the contract.

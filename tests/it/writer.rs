@@ -111,7 +111,9 @@ async fn a_conflict_without_end_is_given_up_after_thirty_seconds() {
     assert_eq!(error.exit(), Exit::Refused);
     let text = report::render(&error);
     let rest = text
-        .strip_prefix("error: failed to write a works.platform.kratix.io team-a/w: somebody else was faster, ")
+        .strip_prefix(
+            "error: failed to write works.platform.kratix.io team-a/w: somebody else was faster, ",
+        )
         .unwrap();
     let (tries, rest) = rest.split_once(" times in ").unwrap();
     let (seconds, rest) = rest.split_once("s\n").unwrap();

@@ -16,7 +16,7 @@ pub struct RetryPolicy {
     pub pause_max: Duration,
     /// The longest time for one request: to connect, send it and read the answer.
     pub try_time_max: Duration,
-    /// The longest time for all tries and pauses together.
+    /// No try begins later than this after the first.
     pub total_time_max: Duration,
 }
 

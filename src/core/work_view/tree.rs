@@ -68,7 +68,7 @@ pub fn tree(work: &WorkView, now: Timestamp) -> String {
 
 /// Deepest folder that is drawn as one; what lies deeper is shown with its path. A Work can hold any path, and a
 /// tree is walked by calls.
-const DEPTH_MAX: usize = 32;
+pub const DEPTH_MAX: usize = 32;
 
 /// A folder of the tree.
 #[derive(Default)]

@@ -213,7 +213,6 @@ impl Reader<'_> {
     }
 }
 
-#[cfg(unix)]
 fn describe(kind: fs::FileType) -> &'static str {
     use std::os::unix::fs::FileTypeExt as _;
     match kind {
@@ -222,9 +221,4 @@ fn describe(kind: fs::FileType) -> &'static str {
         _ if kind.is_char_device() || kind.is_block_device() => "a device",
         _ => "no file",
     }
-}
-
-#[cfg(not(unix))]
-fn describe(_: fs::FileType) -> &'static str {
-    "no file"
 }

@@ -113,3 +113,11 @@ fn the_document_has_the_same_facts() {
     assert_eq!(at("/resumedAt"), json!("two"));
     assert_eq!(at("/cluster"), json!("/tmp/c"));
 }
+
+#[test]
+fn a_path_of_any_depth_is_drawn() {
+    let mut text = String::new();
+    tree(&mut text, &[file(&("a/".repeat(100_000) + "x"), 1)]);
+    assert_eq!(text.lines().filter(|line| line.trim_start() == "a/").count(), DEPTH_MAX);
+    assert!(text.ends_with("a/x  1 B\n"));
+}

@@ -118,7 +118,8 @@ pub(super) fn write(out: &Path, report: &Report) -> Result<(), RunError> {
     let status = Value::Object(report.status.clone());
     files::atomic(&out.join(layout::STATUS_FILE), yaml::write(&status).as_bytes())?;
     for work in &report.works {
-        let dir = out.join(&work.pipeline);
+        // A label of a file that anybody may have edited.
+        let dir = inside(out, &work.pipeline)?;
         let output = dir.join(OUTPUT_DIR);
         clear(&dir, &output)?;
         folder::make(&output)?;
@@ -148,4 +149,41 @@ fn inside(dir: &Path, path: &str) -> Result<PathBuf, RunError> {
         return Ok(dir.join(path));
     }
     Err(RunError::OutsidePath { path: path.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_work_is_written_below_the_folder_or_not_at_all() {
+        let root = tempfile::tempdir().unwrap();
+        let out = root.path().join("out");
+        for (pipeline, is_written) in [("one", true), ("../one", false), ("/one", false)] {
+            let work = WorkReport {
+                work: Object::new(&kinds::WORK, Some("team-a"), "w"),
+                pipeline: pipeline.into(),
+                groups: vec![],
+            };
+            let report = Report {
+                promise: "p".into(),
+                object: kinds::PROMISE.object(None, "p"),
+                workflow: WorkflowType::Promise,
+                action: WorkflowAction::Configure,
+                pipelines: vec![],
+                resumed_at: None,
+                ending: Ending::Done,
+                works: vec![work],
+                has_destinations: false,
+                status: serde_json::Map::new(),
+                warnings: vec![],
+                cluster: None,
+                out: None,
+                elapsed: std::time::Duration::ZERO,
+            };
+            assert_eq!(write(&out, &report).is_ok(), is_written, "{pipeline}");
+        }
+        assert!(out.join("one").join(WORK_FILE).is_file());
+        assert!(!root.path().join("one").exists());
+    }
 }

@@ -74,7 +74,7 @@ pub enum WriterError {
         source: ClusterError,
     },
     /// Somebody else wrote the Work again and again.
-    #[error("failed to write a {key}: somebody else was faster, {tries} times in {waited:.1?}")]
+    #[error("failed to write {key}: somebody else was faster, {tries} times in {waited:.1?}")]
     Contended {
         /// The Work.
         key: Box<ObjectKey>,
