@@ -99,6 +99,16 @@ pub enum ClusterError {
         /// The last failure.
         detail: String,
     },
+    /// No way to get an answer, now or later: a certificate that is not trusted, a login that fails.
+    #[error("failed to {verb} {key}: no trusted way to the cluster{}", after_colon(detail))]
+    Untrusted {
+        /// What was asked.
+        verb: &'static str,
+        /// For what.
+        key: Box<ObjectKey>,
+        /// What is wrong.
+        detail: String,
+    },
     /// An answer that is not what Kubernetes says.
     #[error("failed to {verb} {key}: the answer cannot be understood{}", after_colon(detail))]
     Malformed {
@@ -129,9 +139,10 @@ fn after_colon(detail: &str) -> String {
 impl Fault for ClusterError {
     fn exit(&self) -> Exit {
         match self {
-            Self::NotConfigured { .. } | Self::Unreachable { .. } | Self::Malformed { .. } => {
-                Exit::Unreachable
-            }
+            Self::NotConfigured { .. }
+            | Self::Unreachable { .. }
+            | Self::Untrusted { .. }
+            | Self::Malformed { .. } => Exit::Unreachable,
             Self::BadName { .. } => Exit::Usage,
             Self::Missing { .. }
             | Self::Conflict { .. }
@@ -172,6 +183,9 @@ impl Fault for ClusterError {
             Self::Unreachable { .. } => {
                 "check that the API server runs and can be reached from here without a proxy, then try again"
                     .into()
+            }
+            Self::Untrusted { .. } => {
+                "check the certificate authority and the login of the kubeconfig or service account".into()
             }
             Self::Malformed { .. } => {
                 "check that the address is that of an API server, with no other proxy in between".into()

@@ -362,3 +362,26 @@ fn a_result_that_cannot_be_printed_is_an_error() {
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains("error: failed to write the result to stdout"), "{text}");
 }
+
+#[test]
+fn a_login_that_fails_is_asked_for_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (asked, config) = (dir.path().join("asked"), dir.path().join("config"));
+    let login = format!("echo x >>{}; exit 1", asked.display());
+    let text = serde_json::json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "c",
+        "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:9"}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "users": [{"name": "u", "user": {"exec": {
+            "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never",
+            "command": "/bin/sh", "args": ["-c", login],
+        }}}],
+    });
+    fs::write(&config, text.to_string()).unwrap();
+    let object = ["group=g.io", "version=v1", "name=a"].map(|word| format!("--object-{word}"));
+    let mut reader = program();
+    reader.arg("reader").args(object).args(["--crd-plural", "as"]).env("KUBECONFIG", &config);
+    let (code, _, errors) = seen(reader.output().unwrap());
+    assert_eq!(code, Some(5), "{errors}");
+    assert_eq!(fs::read_to_string(asked).unwrap(), "x\n", "{errors}");
+}

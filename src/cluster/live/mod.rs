@@ -110,23 +110,25 @@ impl LiveCluster {
                 let detail = config::chain(&error);
                 ClusterError::Malformed { verb, key: Box::new(key.clone()), detail }
             })?;
-            let (detail, after, is_final) =
-                match timeout(self.policy.try_time_max, self.send(request)).await {
-                    Ok(Ok(answer)) => {
-                        tracing::debug!(%method, path, code = answer.code, tries, "answered");
-                        match judge(verb, key, &answer) {
-                            Verdict::Done(object) => return Ok(object),
-                            Verdict::Refused(refusal) => return Err(refusal),
-                            Verdict::Later { detail, after } => (detail, after, false),
-                        }
+            let (detail, after) = match timeout(self.policy.try_time_max, self.send(request)).await
+            {
+                Ok(Ok(answer)) => {
+                    tracing::debug!(%method, path, code = answer.code, tries, "answered");
+                    match judge(verb, key, &answer) {
+                        Verdict::Done(object) => return Ok(object),
+                        Verdict::Refused(refusal) => return Err(refusal),
+                        Verdict::Later { detail, after } => (detail, after),
                     }
-                    Ok(Err(error)) => (config::of_client(&error), None, is_final(&error)),
-                    Err(_) => {
-                        (format!("no answer within {:?}", self.policy.try_time_max), None, false)
-                    }
-                };
+                }
+                Ok(Err(error)) if is_final(&error) => {
+                    let (key, detail) = (Box::new(key.clone()), config::of_client(&error));
+                    return Err(ClusterError::Untrusted { verb, key, detail }.into());
+                }
+                Ok(Err(error)) => (config::of_client(&error), None),
+                Err(_) => (format!("no answer within {:?}", self.policy.try_time_max), None),
+            };
             let pause = self.policy.pause(tries, started.elapsed(), after, random());
-            let Some(pause) = pause.filter(|_| !is_final) else {
+            let Some(pause) = pause else {
                 let (key, waited) = (Box::new(key.clone()), started.elapsed());
                 return Err(ClusterError::Unreachable { verb, key, tries, waited, detail }.into());
             };
