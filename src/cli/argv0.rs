@@ -21,7 +21,8 @@ pub const NAMES: [(&str, &str); 7] = [
 pub fn with_subcommand(mut arguments: Vec<OsString>) -> Vec<OsString> {
     let called = arguments.first().map(Path::new).and_then(Path::file_name);
     if let Some(subcommand) = called.and_then(subcommand) {
-        arguments.insert(1, subcommand.into());
+        // The program's real name, or the usage would read `reader reader`.
+        arguments.splice(..1, ["bookend".into(), subcommand.into()]);
     }
     arguments
 }
@@ -41,12 +42,9 @@ mod tests {
 
     #[test]
     fn a_link_name_becomes_the_subcommand() {
-        check(
-            &["/usr/bin/reader", "--dry-run", "x"],
-            &["/usr/bin/reader", "reader", "--dry-run", "x"],
-        );
-        check(&["work-creator"], &["work-creator", "writer"]);
-        check(&["kratix-run", "p.yaml"], &["kratix-run", "run", "p.yaml"]);
+        check(&["/usr/bin/reader", "--dry-run", "x"], &["bookend", "reader", "--dry-run", "x"]);
+        check(&["work-creator"], &["bookend", "writer"]);
+        check(&["kratix-run", "p.yaml"], &["bookend", "run", "p.yaml"]);
     }
 
     #[test]
