@@ -364,10 +364,16 @@ fn a_result_that_cannot_be_printed_is_an_error() {
 }
 
 #[test]
-fn a_login_that_fails_is_asked_for_once() {
+fn a_login_that_fails_is_not_asked_for_again() {
     let dir = tempfile::tempdir().unwrap();
     let (asked, config) = (dir.path().join("asked"), dir.path().join("config"));
-    let login = format!("echo x >>{}; exit 1", asked.display());
+    // The first answer, to the start, has expired already; the request asks for another one and gets none.
+    let credential = r#"{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",
+        "status":{"token":"t","expirationTimestamp":"2020-01-01T00:00:00Z"}}"#;
+    let file = asked.display();
+    let login = format!(
+        "echo x >>{file}; [ $(wc -l <{file}) = 1 ] || {{ echo {SECRET}; exit 1; }}; echo '{credential}'"
+    );
     let text = serde_json::json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "c",
         "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:9"}}],
@@ -383,5 +389,7 @@ fn a_login_that_fails_is_asked_for_once() {
     reader.arg("reader").args(object).args(["--crd-plural", "as"]).env("KUBECONFIG", &config);
     let (code, _, errors) = seen(reader.output().unwrap());
     assert_eq!(code, Some(5), "{errors}");
-    assert_eq!(fs::read_to_string(asked).unwrap(), "x\n", "{errors}");
+    assert!(errors.contains("no trusted way to the cluster"), "{errors}");
+    assert!(!errors.contains(SECRET), "{errors}");
+    assert_eq!(fs::read_to_string(asked).unwrap(), "x\nx\n", "{errors}");
 }

@@ -64,16 +64,27 @@ fn of_kubeconfig(error: &KubeconfigError) -> String {
     }
 }
 
-/// Says why no login could be made. What a plugin prints can hold tokens and is left out.
-pub(super) fn of_client(error: &kube::Error) -> String {
+/// Returns the failed login in an error: kube gives it as it is when a client is made, and in a box when a login is
+/// renewed for a request.
+pub(super) fn failed_login(error: &kube::Error) -> Option<&AuthError> {
     match error {
-        kube::Error::Auth(AuthError::AuthExecRun { cmd, out }) => {
-            format!("the login command `{cmd}` failed with {}", out.status)
+        kube::Error::Auth(login) => Some(login),
+        kube::Error::Service(cause) => cause.downcast_ref(),
+        _ => None,
+    }
+}
+
+/// Says why a request could not be made. What a login command prints, and its own arguments and variables, can hold
+/// tokens and are left out.
+pub(super) fn of_client(error: &kube::Error) -> String {
+    match failed_login(error) {
+        Some(AuthError::AuthExecRun { out, .. }) => {
+            format!("the login command of the kubeconfig failed with {}", out.status)
         }
-        kube::Error::Auth(AuthError::AuthExecParse(_)) => {
-            "the login command printed no ExecCredential".to_owned()
+        Some(AuthError::AuthExecParse(_)) => {
+            "the login command of the kubeconfig printed no ExecCredential".to_owned()
         }
-        other => chain(other),
+        _ => chain(error),
     }
 }
 

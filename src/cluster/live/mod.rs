@@ -334,12 +334,13 @@ fn items(page: &mut Object, kind: &Kind) -> Vec<Object> {
         .collect()
 }
 
+/// Whether the next try would end in the same way.
 fn is_final(error: &kube::Error) -> bool {
-    match error {
+    let bad_certificate = match error {
         kube::Error::Service(cause) => cause.downcast_ref().is_some_and(ConnectionError::is_final),
-        kube::Error::Auth(_) => true,
         _ => false,
-    }
+    };
+    bad_certificate || config::failed_login(error).is_some()
 }
 
 /// Returns a number that differs from process to process and from call to call; no secret depends on it.
