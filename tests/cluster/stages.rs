@@ -17,7 +17,7 @@ const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 #[test]
 #[ignore = "needs a cluster: tests/cluster/run"]
 fn stages_that_use_their_rights_run_unchanged() {
-    let Some(dir) = inputs("kratix/rbac") else { return };
+    let dir = inputs("kratix/rbac");
     let api = api();
     for object in documents(&dir.join("resources.yaml")) {
         let plural = format!("{}s", object["kind"].as_str().unwrap().to_lowercase());
@@ -42,7 +42,7 @@ fn stages_that_use_their_rights_run_unchanged() {
 #[test]
 #[ignore = "needs a cluster: tests/cluster/run"]
 fn stages_in_a_namespace_of_their_own_run_unchanged() {
-    let Some(dir) = inputs("kratix/promise-features") else { return };
+    let dir = inputs("kratix/promise-features");
     let api = api();
     let request = "namespaced-workflow-resource-request.yaml";
     let example = Example::new(&dir, "namespaced-workflow-promise.yaml", request);
@@ -65,17 +65,14 @@ fn stages_in_a_namespace_of_their_own_run_unchanged() {
     assert!(!is_there(), "the delete stage found it by the downward API's namespace");
 }
 
-/// Returns a folder of examples; without it says so.
-fn inputs(folder: &str) -> Option<PathBuf> {
+/// Returns a folder of examples; `tests/cluster/run` leaves these tests out, aloud, where there is none.
+fn inputs(folder: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let named = std::env::var_os("BOOKEND_INPUTS").map(PathBuf::from);
     let beside = ["../shared/inputs", "../../shared/inputs"].map(|path| root.join(path));
     let dirs = named.into_iter().chain(beside).map(|dir| dir.join(folder));
     let found = dirs.into_iter().find(|dir| dir.is_dir());
-    if found.is_none() {
-        println!("not shown: there is no {folder} here, see BOOKEND_INPUTS");
-    }
-    found
+    found.unwrap_or_else(|| panic!("there is no {folder} here, see BOOKEND_INPUTS"))
 }
 
 fn documents(path: &Path) -> Vec<Value> {

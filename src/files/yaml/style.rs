@@ -113,7 +113,7 @@ mod tests {
         for text in [
             "a",
             "redis",
-            "kratix.io/v1",
+            "example.io/v1",
             "a b",
             "it's",
             "10.0.0.1/8",

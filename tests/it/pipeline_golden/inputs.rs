@@ -9,12 +9,11 @@ use bookend::core::schema;
 use super::{manifest_dir, sorted};
 
 #[test]
+#[ignore = "needs ../shared/inputs, which is not ours to carry; .ci/run runs it where that is"]
 fn the_promises_of_others_are_read_and_their_requests_fit() {
     let places = ["../shared/inputs", "../../shared/inputs"];
-    let Some(dir) = places.iter().map(|place| manifest_dir().join(place)).find(|dir| dir.is_dir())
-    else {
-        return;
-    };
+    let dir = places.iter().map(|place| manifest_dir().join(place)).find(|dir| dir.is_dir());
+    let dir = dir.expect("shared/inputs stands beside the project");
     let mut files = Vec::new();
     walk(&dir, &mut files);
     let (mut promises, mut requests) = (0, 0);

@@ -64,8 +64,9 @@ fn every_recorded_job_is_built_the_same() {
 }
 
 #[test]
+#[ignore = "needs ../shared/golden, a part of which is not ours to carry; .ci/run runs it where that is"]
 fn every_job_of_the_full_recordings_is_built_the_same() {
-    let Some(dir) = recordings_dir() else { return };
+    let dir = recordings_dir().expect("shared/golden stands beside the project");
     let mut counts = Counts::default();
     for path in sorted(&dir).into_iter().filter(|path| path.join("steps").is_dir()) {
         compare(path.file_name().unwrap().to_str().unwrap(), &read_recording(&path), &mut counts);
