@@ -138,7 +138,10 @@ enum OnCluster<'a> {
 async fn on_cluster(common: &Common, step: OnCluster<'_>) -> Result<Exit, AnyFault> {
     match &common.cluster {
         Some(folder) => run_step(&FolderCluster::new(folder), common, step).await,
-        None => run_step(&LiveCluster::connect().await?, common, step).await,
+        None => {
+            let cluster = LiveCluster::connect(settings::retry_policy(common)).await?;
+            run_step(&cluster, common, step).await
+        }
     }
 }
 

@@ -299,6 +299,10 @@ impl Cluster for FolderCluster {
         let _lock = self.lock()?;
         Ok(folder::remove(&path)?)
     }
+
+    fn time(&self) -> Option<Timestamp> {
+        None
+    }
 }
 
 impl Stored {

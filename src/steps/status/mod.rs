@@ -8,6 +8,7 @@ mod error;
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tracing::{debug, info, warn};
 
@@ -75,7 +76,7 @@ pub async fn run(
         report: read_report(&report_path, args.file_bytes_max)?,
         report_path,
         control: read_control(&context.layout.workflow_control_path(), args.file_bytes_max)?,
-        now: context.clock.now(),
+        context,
     };
     let mut backoff = Backoff::new(DEADLINE);
     let mut origin = None;
@@ -98,6 +99,8 @@ struct Origin {
     uid: Option<String>,
     /// A change of the spec after this is news to the controller, whatever the pipeline did.
     generation: i64,
+    /// The same in all tries, so that one finds what another has written.
+    now: Timestamp,
 }
 
 /// One run of the step.
@@ -108,8 +111,7 @@ struct Update<'a, C> {
     report_path: PathBuf,
     report: Map<String, Value>,
     control: Control,
-    /// The same in all tries, so that one finds what another has written.
-    now: jiff::Timestamp,
+    context: &'a Context,
 }
 
 impl<C: Cluster> Update<'_, C> {
@@ -120,11 +122,12 @@ impl<C: Cluster> Update<'_, C> {
         let origin = origin.get_or_insert_with(|| Origin {
             uid: object.uid().map(str::to_owned),
             generation: object.generation().unwrap_or_default(),
+            now: self.context.time(self.cluster),
         });
         if object.uid() != origin.uid.as_deref() {
             return Err(StatusError::Replaced { key: self.key() });
         }
-        let run = self.describe(origin.generation);
+        let run = self.describe(origin);
         let decision = status::decide(&object, &self.report, &self.control, &run)
             .map_err(|source| self.refused(source))?;
         if is_first {
@@ -203,15 +206,15 @@ impl<C: Cluster> Update<'_, C> {
         Ok(())
     }
 
-    fn describe(&self, generation: i64) -> Run<'_> {
+    fn describe(&self, origin: &Origin) -> Run<'_> {
         Run {
             workflow_type: &self.args.workflow_type,
             action: &self.args.action,
             pipeline: &self.args.pipeline,
             is_last: self.args.is_last,
             dry_run: self.args.dry_run,
-            generation,
-            now: self.now,
+            generation: origin.generation,
+            now: origin.now,
         }
     }
 
