@@ -5,11 +5,13 @@ pub mod failing;
 pub mod folder;
 pub mod live;
 mod name;
+mod reads;
 
 use crate::contract::{Kind, Object, ObjectKey};
 
 pub use error::ClusterError;
 pub use name::NamePart;
+pub use reads::Reads;
 
 /// What a list is narrowed to: labels that must have a value (`Some`) or must be absent (`None`).
 pub type Selector<'a> = [(&'a str, Option<&'a str>)];

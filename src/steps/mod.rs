@@ -3,6 +3,7 @@
 //! No step knows whether it runs in a pod or on a laptop: that stands in the values it is given.
 
 pub mod backoff;
+pub mod missing;
 pub mod reader;
 pub mod settings;
 pub mod status;
