@@ -123,6 +123,14 @@ pub struct DryRun {
     pub dry_run: String,
 }
 
+/// Whether to act, or only to tell.
+#[derive(Debug, Args)]
+pub struct Preview {
+    /// Print what would be done, and write nothing; not to be confused with a dry run of Kratix
+    #[arg(long = "dry-run")]
+    pub preview: bool,
+}
+
 /// Words that the original takes and does not use.
 #[derive(Debug, Args)]
 pub struct Surplus {
@@ -146,6 +154,9 @@ pub struct Reader {
     /// Keep `metadata.managedFields` in object.yaml
     #[arg(long, env = "BOOKEND_KEEP_MANAGED_FIELDS")]
     pub keep_managed_fields: bool,
+    /// Act or tell
+    #[command(flatten)]
+    pub preview: Preview,
     /// Words without use
     #[command(flatten)]
     pub surplus: Surplus,
@@ -155,13 +166,13 @@ pub struct Reader {
 #[derive(Debug, Args)]
 pub struct Writer {
     /// Folder that holds `input`, `metadata` and `kratix-system`
-    #[arg(long, value_name = "DIR")]
-    pub input_directory: PathBuf,
+    #[arg(long, value_name = "DIR", default_value = "", hide_default_value = true)]
+    pub input_directory: OsString,
     /// Name of the Promise
-    #[arg(long, env = env::PROMISE_NAME, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, env = env::PROMISE_NAME, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub promise_name: String,
     /// Name of the Pipeline
-    #[arg(long, env = env::PIPELINE_NAME, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, env = env::PIPELINE_NAME, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub pipeline_name: String,
     /// Namespace of the Work; empty means that of the Kratix installation
     #[arg(long, default_value = "", hide_default_value = true)]
@@ -187,6 +198,12 @@ pub struct Writer {
     /// Limits
     #[command(flatten)]
     pub limits: WriterLimits,
+    /// Act or tell
+    #[command(flatten)]
+    pub preview: Preview,
+    /// Print the dry run like this
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", requires = "preview")]
+    pub output: WorkOutput,
     /// Words without use
     #[command(flatten)]
     pub surplus: Surplus,
@@ -233,6 +250,9 @@ pub struct Status {
     /// Dry run
     #[command(flatten)]
     pub dry_run: DryRun,
+    /// Act or tell
+    #[command(flatten)]
+    pub preview: Preview,
     /// Words without use
     #[command(flatten)]
     pub surplus: Surplus,
@@ -324,4 +344,15 @@ pub enum Output {
     Text,
     /// For programs
     Json,
+}
+
+/// How a Work that would be sent is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum WorkOutput {
+    /// What it is, for people
+    Text,
+    /// The Work whole
+    Json,
+    /// The Work whole
+    Yaml,
 }

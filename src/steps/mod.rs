@@ -3,6 +3,7 @@
 //! No step knows whether it runs in a pod or on a laptop: that stands in the values it is given.
 
 pub mod backoff;
+pub mod missing;
 pub mod reader;
 pub mod settings;
 pub mod status;
@@ -10,7 +11,7 @@ pub mod writer;
 
 use jiff::Timestamp;
 
-use crate::cluster::Cluster;
+use crate::cluster::Reads;
 use crate::contract::Layout;
 
 /// What every step is given.
@@ -25,7 +26,7 @@ pub struct Context {
 impl Context {
     /// Returns the time, in whole seconds, for what is written to the cluster: the cluster's own as soon as an answer
     /// has told it, because whoever reads it compares it with that clock.
-    pub fn time(&self, cluster: &impl Cluster) -> Timestamp {
+    pub fn time(&self, cluster: &impl Reads) -> Timestamp {
         cluster.time().unwrap_or_else(|| self.clock.now())
     }
 }

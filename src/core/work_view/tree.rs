@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::{FileView, WorkView};
+use super::{FileView, GroupView, WorkView};
 
 /// Returns a table with one line for each Work.
 pub fn listing(works: &[WorkView], now: Timestamp) -> String {
@@ -32,37 +32,48 @@ pub fn listing(works: &[WorkView], now: Timestamp) -> String {
 /// Returns one Work: what it is, and each group with its selectors and the tree of its files.
 pub fn tree(work: &WorkView, now: Timestamp) -> String {
     let mut text = format!("{}\n", visible(&work.title));
-    let stored = work.files().map(|file| file.stored).fold(0, usize::saturating_add);
     let facts = [
         ("promise", or_dash(&work.promise)),
         ("resource", or_dash(&work.resource)),
         ("pipeline", or_dash(&work.pipeline)),
         ("dry run", if work.dry_run { "yes".to_owned() } else { String::new() }),
         ("last run", age(work, now)),
-        (
-            "holds",
-            format!(
-                "{} in {}: {}, {} stored",
-                count(work.files().count(), "file"),
-                count(work.groups.len(), "group"),
-                size(work.bytes()),
-                size(stored)
-            ),
-        ),
+        ("holds", holding(work)),
     ];
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
         let _ = writeln!(text, "  {name:<9} {value}");
     }
     for group in &work.groups {
-        let _ = writeln!(text, "\n{}", visible(&group.directory));
-        for selector in &group.selectors {
-            let _ = writeln!(text, "  to {}", visible(selector));
-        }
-        if group.selectors.is_empty() {
-            text.push_str("  no selectors\n");
-        }
-        text.push_str(&file_tree(group.files.iter().map(captioned), ""));
+        let _ = write!(text, "\n{}", group_tree(group, ""));
     }
+    text
+}
+
+/// Returns how much is in a Work, on one line.
+pub fn holding(work: &WorkView) -> String {
+    let stored = work.files().map(|file| file.stored).fold(0, usize::saturating_add);
+    format!(
+        "{} in {}: {}, {} stored",
+        count(work.files().count(), "file"),
+        count(work.groups.len(), "group"),
+        size(work.bytes()),
+        size(stored)
+    )
+}
+
+/// Returns one group: its selectors, what else is to say of it (empty for nothing), and the tree of its files.
+pub fn group_tree(group: &GroupView, note: &str) -> String {
+    let mut text = format!("{}\n", visible(&group.directory));
+    for selector in &group.selectors {
+        let _ = writeln!(text, "  to {}", visible(selector));
+    }
+    if group.selectors.is_empty() {
+        text.push_str("  no selectors\n");
+    }
+    if !note.is_empty() {
+        let _ = writeln!(text, "  {}", visible(note));
+    }
+    text.push_str(&file_tree(group.files.iter().map(captioned), ""));
     text
 }
 
@@ -182,7 +193,6 @@ fn age(work: &WorkView, now: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::GroupView;
     use super::*;
 
     fn file(path: &str, bytes: usize) -> FileView {
