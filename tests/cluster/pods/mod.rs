@@ -1,4 +1,7 @@
 //! Our three containers in pods that a real kubelet runs, in namespaces where Pod Security `restricted` is enforced.
 
 mod kit;
+mod on_call;
+mod rights;
+mod statuses;
 mod workflows;
