@@ -9,7 +9,7 @@ const OBJECTS: usize = 30;
 const WRITERS: usize = 8;
 
 /// Asks for so little that all pods fit on the node at once.
-fn small(mut job: Object) -> Object {
+pub(super) fn small(mut job: Object) -> Object {
     let spec = &mut job.0["spec"]["template"]["spec"];
     for list in ["initContainers", "containers"] {
         for container in spec[list].as_array_mut().unwrap() {

@@ -1,4 +1,4 @@
-//! The node under the pods: its API server stopped, killed and started again, its network taken away.
+//! The node under the pods: its API server stopped, killed and started again, packets on its network lost.
 
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -8,8 +8,6 @@ use std::time::{Duration, Instant};
 
 /// Address of the API server, as pods are told.
 pub(super) const ADDRESS: &str = "10.96.0.1";
-/// The bridge to which all pods are connected.
-const BRIDGE: &str = "pods0";
 /// How long the API server may take to come back.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -35,10 +33,13 @@ impl ApiServer {
         Self { pid, words, folder }
     }
 
-    /// Lets it stand still for a time: connections are taken by the kernel, and nothing comes back.
-    pub(super) fn stand_still(&self, time: Duration) {
+    /// Lets it stand still: connections are taken by the kernel, and nothing comes back.
+    pub(super) fn stop(&self) {
         self.signal("STOP");
-        thread::sleep(time);
+    }
+
+    /// Lets it go on.
+    pub(super) fn go_on(&self) {
         self.signal("CONT");
     }
 
@@ -86,11 +87,10 @@ pub(super) fn wait_for_api_server() {
     }
 }
 
-/// Takes the network of all pods away for a time: every packet is lost.
-pub(super) fn without_network(time: Duration) {
-    run("ip", &["link", "set", BRIDGE, "down"]);
-    thread::sleep(time);
-    run("ip", &["link", "set", BRIDGE, "up"]);
+/// Lets every packet to a pod get lost, or none.
+pub(super) fn set_way_to(pod: &str, is_open: bool) {
+    let verb = if is_open { "delete" } else { "add" };
+    run("ip", &["route", verb, "blackhole", pod]);
 }
 
 fn listens() -> bool {
