@@ -6,4 +6,7 @@ mod faults;
 mod kit;
 mod middle;
 mod node;
+mod on_call;
+mod rights;
+mod statuses;
 mod workflows;
