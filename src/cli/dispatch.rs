@@ -108,6 +108,10 @@ async fn command(cli: Cli) -> Result<Exit, AnyFault> {
         Command::Show(args::Show { what: args::What::Work(args) }) => {
             on_cluster(common, OnCluster::Show(&args)).await
         }
+        Command::Show(args::Show { what: args::What::Status(args) }) => {
+            let status = settings::show_status(common, &args, Clock::System.now())?;
+            on_cluster(common, OnCluster::ShowStatus(&status)).await
+        }
     }
 }
 
@@ -132,6 +136,7 @@ enum OnCluster<'a> {
     Writer(&'a args::Writer),
     Status(&'a args::Status),
     Show(&'a args::ShowWork),
+    ShowStatus(&'a show::status::ShowStatus),
 }
 
 /// Chooses the API server or a folder: the only place that knows the difference.
@@ -166,14 +171,23 @@ async fn run_step(
             status::run(&context, cluster, &settings::status(args)?).await?;
         }
         OnCluster::Show(args) => {
-            if let Some(folder) = common.cluster.as_ref().filter(|folder| !folder.is_dir()) {
-                return Err(NoFolder { folder: folder.clone() }.into());
-            }
+            need_folder(common)?;
             let works = settings::show(args, Clock::System.now());
             print(&show::run(cluster, &works).await?)?;
         }
+        OnCluster::ShowStatus(status) => {
+            need_folder(common)?;
+            print(&show::status::run(cluster, status).await?)?;
+        }
     }
     Ok(Exit::Done)
+}
+
+fn need_folder(common: &Common) -> Result<(), NoFolder> {
+    match common.cluster.as_ref().filter(|folder| !folder.is_dir()) {
+        Some(folder) => Err(NoFolder { folder: folder.clone() }),
+        None => Ok(()),
+    }
 }
 
 fn context(layout: Layout) -> Context {

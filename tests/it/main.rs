@@ -25,6 +25,7 @@ mod reader;
 mod run;
 mod sdk;
 mod show;
+mod show_status;
 mod status;
 mod tidy;
 mod writer;
