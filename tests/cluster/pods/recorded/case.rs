@@ -47,7 +47,9 @@ pub(super) fn cases() -> Vec<Case> {
     let beside = ["../shared/golden/manager", "../../shared/golden/manager"];
     let beside = beside.map(|place| Path::new(env!("CARGO_MANIFEST_DIR")).join(place));
     let Some(golden) = beside.iter().find(|place| place.is_dir()) else {
-        println!("recorded pods of other people's Promises: skipped, ../shared/golden is not there");
+        println!(
+            "recorded pods of other people's Promises: skipped, ../shared/golden is not there"
+        );
         return read(&fixtures);
     };
     let all = tempfile::tempdir().unwrap();
@@ -136,7 +138,8 @@ impl Pod {
     /// A script that leaves the recorded files. In base64 nothing in them means anything to the kubelet or the shell.
     pub(super) fn script(&self) -> String {
         let folders = [("/kratix/output", &self.output), ("/kratix/metadata", &self.metadata)];
-        let files = folders.iter().flat_map(|(folder, files)| files.iter().map(move |file| (folder, file)));
+        let files =
+            folders.iter().flat_map(|(folder, files)| files.iter().map(move |file| (folder, file)));
         let lines = files.map(|(folder, (name, content))| {
             let content = STANDARD.encode(content);
             format!("mkdir -p \"$(dirname '{folder}/{name}')\"; echo '{content}' | base64 -d >'{folder}/{name}'")
@@ -150,7 +153,8 @@ fn offered(crd: &Object) -> Kind {
 }
 
 fn make_namespace(api: &Api, name: &str) {
-    let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
+    let namespace =
+        json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
     let (code, answer) = api.ask("POST", "/api/v1/namespaces", &namespace);
     assert!(code == 201 || code == 409, "{answer}");
 }

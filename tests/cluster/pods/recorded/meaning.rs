@@ -3,10 +3,10 @@
 //! The recordings were made when the controller had gone on: it had turned `Running` into `Succeeded`, and perhaps
 //! started the next pipeline. What it owns is compared only as far as our containers write it.
 
+use bookend::contract::pod::container;
 use bookend::contract::status::{
     self as names, condition, counter, entry, message, phase, workflow_action,
 };
-use bookend::contract::pod::container;
 use bookend::contract::{Object, env, kinds, labels};
 use bookend::core::work_view::unpack;
 use serde_json::{Value, json};
@@ -20,10 +20,13 @@ pub(super) fn differences(api: &Api, case: &Case, pod: &Pod, job: &Object) -> Ve
     let mut found = Vec::new();
     compare("works", &works_expected(case, pod, job), &works(case.works(api), job), &mut found);
     let annotation = |key| job.annotation(key).unwrap_or_default();
-    let (kind, name) = (annotation(labels::JOB_RESOURCE_KIND), annotation(labels::JOB_RESOURCE_NAME));
+    let (kind, name) =
+        (annotation(labels::JOB_RESOURCE_KIND), annotation(labels::JOB_RESOURCE_NAME));
     let namespace = annotation(labels::JOB_RESOURCE_NAMESPACE);
     let recorded = pod.after.iter().map(|index| case.object(*index)).find(|object| {
-        object.kind() == kind && object.name() == name && object.namespace().unwrap_or_default() == namespace
+        object.kind() == kind
+            && object.name() == name
+            && object.namespace().unwrap_or_default() == namespace
     });
     // After a delete workflow the object itself is gone.
     let Some(recorded) = recorded else { return found };
@@ -56,7 +59,12 @@ fn works_expected(case: &Case, pod: &Pod, job: &Object) -> Value {
 
 /// The Works of this Job's pipeline: namespace, labels, files in the clear, and a name without its random end.
 fn works(all: Vec<Value>, job: &Object) -> Value {
-    let of_job = [labels::PROMISE_NAME, labels::PIPELINE_NAME, labels::RESOURCE_NAME, labels::RESOURCE_NAMESPACE];
+    let of_job = [
+        labels::PROMISE_NAME,
+        labels::PIPELINE_NAME,
+        labels::RESOURCE_NAME,
+        labels::RESOURCE_NAMESPACE,
+    ];
     let is_ours = |work: &Value| {
         of_job.iter().all(|label| work["metadata"]["labels"][label].as_str() == job.label(label))
     };
@@ -69,7 +77,8 @@ fn work(mut work: Value) -> Value {
     let name = work["metadata"]["name"].as_str().unwrap().to_owned();
     let spec = work["spec"].as_object_mut().unwrap();
     spec.remove("lastExecutionTimestamp");
-    for group in spec.get_mut("workloadGroups").and_then(Value::as_array_mut).into_iter().flatten() {
+    for group in spec.get_mut("workloadGroups").and_then(Value::as_array_mut).into_iter().flatten()
+    {
         for file in group["workloads"].as_array_mut().into_iter().flatten() {
             let content = unpack(file["content"].as_str().unwrap(), 1 << 20).unwrap();
             file["content"] = json!(String::from_utf8_lossy(&content));
@@ -84,16 +93,20 @@ fn work(mut work: Value) -> Value {
 /// Whether the controller has started something else since: then it has said so in message and condition.
 fn went_on(recorded: &Object, job: &Object) -> bool {
     let completed = list(recorded, names::CONDITIONS);
-    let mut completed = completed.filter(|it| it[condition::TYPE] == condition::CONFIGURE_WORKFLOW_COMPLETED);
+    let mut completed =
+        completed.filter(|it| it[condition::TYPE] == condition::CONFIGURE_WORKFLOW_COMPLETED);
     !is_last(job) || completed.next().is_some_and(|condition| condition["status"] != "True")
 }
 
 /// Whether the status container is told that no pipeline comes after it.
 fn is_last(job: &Object) -> bool {
     let all = job.at(&["spec", "template", "spec", "containers"]).and_then(Value::as_array);
-    let status = all.into_iter().flatten().find(|it| it["name"] == container::STATUS_WRITER).unwrap();
+    let status =
+        all.into_iter().flatten().find(|it| it["name"] == container::STATUS_WRITER).unwrap();
     let variables = status["env"].as_array().into_iter().flatten();
-    variables.into_iter().any(|it| it["name"] == env::IS_LAST_PIPELINE && it["value"] == labels::TRUE)
+    variables
+        .into_iter()
+        .any(|it| it["name"] == env::IS_LAST_PIPELINE && it["value"] == labels::TRUE)
 }
 
 /// What our containers write of an object.

@@ -24,8 +24,11 @@ use case::{Case, Pod, cases};
 const AT_A_TIME: usize = 5;
 
 /// Any of the three images can do all three steps, whatever its entry point.
-const IMAGES: [&str; 3] =
-    ["localhost/bookend-reader:dev", "localhost/bookend-writer:dev", "localhost/bookend-status:dev"];
+const IMAGES: [&str; 3] = [
+    "localhost/bookend-reader:dev",
+    "localhost/bookend-writer:dev",
+    "localhost/bookend-status:dev",
+];
 
 /// What is different on purpose: part of `case/step`, and why.
 const RULINGS: &[(&str, &str)] = &[];
@@ -97,13 +100,16 @@ fn report(lines: &[Line], began: Instant) {
 /// Sets up the cluster as it was, runs the pod, and compares.
 fn run(api: &'static Api, case: &Case, pod: &Pod) -> Line {
     let job = case.object(pod.job);
-    let title = format!("{} {} {}", case.name, pod.step, job.label("kratix.io/pipeline-name").unwrap());
+    let title =
+        format!("{} {} {}", case.name, pod.step, job.label("kratix.io/pipeline-name").unwrap());
     case.set_up(api, pod);
     let job = ours(&job, pod, title.len());
     let jobs = path(&kinds::JOB, &job, false);
     api.must("POST", &jobs, &job.clone().into_value());
-    let started = Started { api, path: format!("{jobs}/{}", job.name()), name: job.name().to_owned() };
-    let failing = pod.exit_codes.iter().find(|(_, code)| **code != 0).map(|(name, _)| name.as_str());
+    let started =
+        Started { api, path: format!("{jobs}/{}", job.name()), name: job.name().to_owned() };
+    let failing =
+        pod.exit_codes.iter().find(|(_, code)| **code != 0).map(|(name, _)| name.as_str());
     let mut differences = match failing {
         Some(container) => fails_in(&started, container),
         None => ended_well(&started),
@@ -116,7 +122,8 @@ fn run(api: &'static Api, case: &Case, pod: &Pod) -> Line {
 }
 
 fn ended_well(started: &Started) -> Vec<String> {
-    let again = Started { api: started.api, path: started.path.clone(), name: started.name.clone() };
+    let again =
+        Started { api: started.api, path: started.path.clone(), name: started.name.clone() };
     let finished = again.wait();
     let complete = finished.job["status"]["succeeded"] == 1;
     let restarts = |status: &Value| status["restartCount"].as_u64().unwrap_or_default();
@@ -132,7 +139,9 @@ fn ended_well(started: &Started) -> Vec<String> {
 fn fails_in(started: &Started, container: &str) -> Vec<String> {
     let ended = |status: &Value| {
         let of = |state: &str| status[state]["terminated"].clone();
-        [of("state"), of("lastState")].into_iter().find(|end| end["exitCode"].as_i64().is_some_and(|code| code != 0))
+        [of("state"), of("lastState")]
+            .into_iter()
+            .find(|end| end["exitCode"].as_i64().is_some_and(|code| code != 0))
     };
     let (name, end) = wait_for("a container that fails", || {
         let pod = started.pod()?;
@@ -143,10 +152,15 @@ fn fails_in(started: &Started, container: &str) -> Vec<String> {
             .find_map(|status| Some((status["name"].as_str()?.to_owned(), ended(status)?)))
     });
     let said = end["message"].as_str().unwrap_or_default();
-    if name == container && [3, 4].contains(&end["exitCode"].as_i64().unwrap()) && said.contains("error: ") {
+    if name == container
+        && [3, 4].contains(&end["exitCode"].as_i64().unwrap())
+        && said.contains("error: ")
+    {
         return Vec::new();
     }
-    vec![format!("expected {container} to fail with code 3 or 4 and a message, but {name} ended: {end}")]
+    vec![format!(
+        "expected {container} to fail with code 3 or 4 and a message, but {name} ended: {end}"
+    )]
 }
 
 /// The recorded Job with our image in the three places, and stages that leave what the recorded ones left.
