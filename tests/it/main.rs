@@ -15,6 +15,7 @@ mod cluster_contract;
 mod contract_doc;
 mod dockerfiles;
 mod double;
+mod drop_in;
 mod failing;
 mod golden;
 mod hostile;

@@ -99,6 +99,7 @@ fn report(lines: &[Line], began: Instant) {
 
 /// Sets up the cluster as it was, runs the pod, and compares.
 fn run(api: &'static Api, case: &Case, pod: &Pod) -> Line {
+    let began = Instant::now();
     let job = case.object(pod.job);
     let title =
         format!("{} {} {}", case.name, pod.step, job.label("kratix.io/pipeline-name").unwrap());
@@ -118,6 +119,7 @@ fn run(api: &'static Api, case: &Case, pod: &Pod) -> Line {
         differences = meaning::differences(api, case, pod, &job);
     }
     api.ask("DELETE", &format!("{}?propagationPolicy=Background", started.path), &Value::Null);
+    println!("{title}: {:.1} s, {} differences", began.elapsed().as_secs_f64(), differences.len());
     Line { title, differences }
 }
 
