@@ -301,6 +301,8 @@ pub struct Show {
 pub enum What {
     /// List Works, show one as a tree, print one of its files, or compare two
     Work(ShowWork),
+    /// Show what an object's workflow does and waits for; without arguments that of the pod
+    Status(Box<ShowStatus>),
 }
 
 /// Arguments of `show work`.
@@ -317,6 +319,25 @@ pub struct ShowWork {
     /// Look in this namespace only
     #[arg(short, long)]
     pub namespace: Option<String>,
+}
+
+/// Arguments of `show status`.
+#[derive(Debug, Args)]
+pub struct ShowStatus {
+    /// Kind of the object: as kubectl takes it, or `PLURAL.VERSION.GROUP`, which is not looked up
+    #[arg(requires = "name")]
+    pub kind: Option<String>,
+    /// Name of the object
+    pub name: Option<String>,
+    /// Its namespace; without it `default`
+    #[arg(short, long, requires = "kind")]
+    pub namespace: Option<String>,
+    /// Print it like this
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub output: Output,
+    /// The object of the pod
+    #[command(flatten)]
+    pub target: Target,
 }
 
 /// Which list of pipelines.

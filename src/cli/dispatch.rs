@@ -108,6 +108,10 @@ async fn command(cli: Cli) -> Result<Exit, AnyFault> {
         Command::Show(args::Show { what: args::What::Work(args) }) => {
             return on_cluster(common, OnCluster::Show(args)).await;
         }
+        Command::Show(args::Show { what: args::What::Status(args) }) => {
+            let status = settings::show_status(common, &args, Clock::System.now())?;
+            return on_cluster(common, OnCluster::ShowStatus(status)).await;
+        }
     };
     on_cluster(common, if only_tells { OnCluster::Preview(step) } else { OnCluster::Step(step) })
         .await
@@ -135,6 +139,7 @@ enum OnCluster {
     /// Only tells what it would do.
     Preview(Step),
     Show(args::ShowWork),
+    ShowStatus(show::status::ShowStatus),
 }
 
 /// Chooses the API server or a folder: the only place that knows the difference.
@@ -163,6 +168,10 @@ async fn run_on(
             folder_is_there(common)?;
             let works = settings::show(&args, Clock::System.now());
             print(&show::run(cluster, &works).await?)?;
+        }
+        OnCluster::ShowStatus(status) => {
+            folder_is_there(common)?;
+            print(&show::status::run(cluster, &status).await?)?;
         }
     }
     Ok(Exit::Done)

@@ -12,6 +12,7 @@ use crate::core::promise::{WorkflowAction, WorkflowType};
 use crate::files::tree::Limits;
 use crate::local::run::Run;
 use crate::show::ShowWork;
+use crate::show::status::{self as show_status, ShowStatus, StatusError};
 use crate::steps::missing::Told;
 use crate::steps::settings::{ObjectVariables, SettingsError, check_writer, is_true};
 use crate::steps::{reader, status, writer};
@@ -121,6 +122,31 @@ pub(super) fn show(args: &args::ShowWork, now: Timestamp) -> ShowWork {
         file: args.file.clone(),
         now,
     }
+}
+
+/// What `show status` takes: the object that is named, else that of the pod.
+pub(super) fn show_status(
+    common: &args::Common,
+    args: &args::ShowStatus,
+    now: Timestamp,
+) -> Result<ShowStatus, StatusError> {
+    let target = match (&args.kind, &args.name) {
+        (Some(kind), Some(name)) => show_status::Target::Named {
+            kind: kind.clone(),
+            name: name.clone(),
+            namespace: args.namespace.clone(),
+        },
+        _ => show_status::Target::Key(key(&args.target, Told::Reader, &[]).map_err(|error| {
+            StatusError::Unnamed {
+                missing: match error {
+                    SettingsError::NotTold(missing) => missing.names.join(", "),
+                    other => other.to_string(),
+                },
+            }
+        })?),
+    };
+    let as_json = args.output == args::Output::Json;
+    Ok(ShowStatus { target, as_json, with_commands: common.cluster.is_none(), now })
 }
 
 #[cfg(test)]

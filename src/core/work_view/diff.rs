@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::tree::{size, visible};
+use super::tree::size;
 use super::{FileView, WorkView};
+use crate::core::text::visible;
 
 /// Unchanged lines shown around a change.
 const CONTEXT: usize = 3;

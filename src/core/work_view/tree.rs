@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::{FileView, GroupView, WorkView};
+use crate::core::text::{age, count, or_dash, table, visible};
 
 /// Returns a table with one line for each Work.
 pub fn listing(works: &[WorkView], now: Timestamp) -> String {
@@ -23,7 +24,7 @@ pub fn listing(works: &[WorkView], now: Timestamp) -> String {
             work.groups.len().to_string(),
             work.files().count().to_string(),
             size(work.bytes()),
-            age(work, now),
+            age(work.executed_at, now),
         ]);
     }
     table(&rows)
@@ -37,7 +38,7 @@ pub fn tree(work: &WorkView, now: Timestamp) -> String {
         ("resource", or_dash(&work.resource)),
         ("pipeline", or_dash(&work.pipeline)),
         ("dry run", if work.dry_run { "yes".to_owned() } else { String::new() }),
-        ("last run", age(work, now)),
+        ("last run", age(work.executed_at, now)),
         ("holds", holding(work)),
     ];
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
@@ -133,40 +134,6 @@ impl Branch<'_> {
     }
 }
 
-fn table<const N: usize>(rows: &[[String; N]]) -> String {
-    let mut widths = [0; N];
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (width, cell) in widths.iter().zip(row) {
-            let _ = write!(line, "{cell:<width$}  ");
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
-}
-
-fn or_dash(text: &str) -> String {
-    if text.is_empty() { "-".to_owned() } else { visible(text) }
-}
-
-/// A name from elsewhere must not move the cursor of a terminal.
-pub(super) fn visible(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| if c.is_control() { c.escape_debug().collect() } else { vec![c] })
-        .collect()
-}
-
-fn count(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
-}
-
 /// Returns a size with three digits or so.
 pub fn size(bytes: usize) -> String {
     let kilobytes = bytes as f64 / 1e3;
@@ -175,19 +142,6 @@ pub fn size(bytes: usize) -> String {
         1_000..100_000 => format!("{kilobytes:.1} kB"),
         100_000..1_000_000 => format!("{kilobytes:.0} kB"),
         _ => format!("{:.1} MB", kilobytes / 1e3),
-    }
-}
-
-/// Returns how long ago a Work was written, in its largest unit.
-fn age(work: &WorkView, now: Timestamp) -> String {
-    let Some(then) = work.executed_at else { return "-".to_owned() };
-    let seconds = now.as_second().saturating_sub(then.as_second());
-    match seconds {
-        ..0 => format!("at {then}"),
-        0..120 => format!("{seconds}s ago"),
-        120..7_200 => format!("{}m ago", seconds / 60),
-        7_200..172_800 => format!("{}h ago", seconds / 3_600),
-        _ => format!("{}d ago", seconds / 86_400),
     }
 }
 
@@ -282,13 +236,7 @@ n/x (dry run)  -        r         -         0       0      0 B     -
     }
 
     #[test]
-    fn ages_and_sizes_are_short() {
-        let age_at = |now: &str| age(&work(), now.parse().unwrap());
-        assert_eq!(age_at("2026-01-02T03:04:05Z"), "0s ago");
-        assert_eq!(age_at("2026-01-02T05:04:04Z"), "119m ago");
-        assert_eq!(age_at("2026-01-03T03:04:05Z"), "24h ago");
-        assert_eq!(age_at("2026-02-02T03:04:05Z"), "31d ago");
-        assert_eq!(age_at("2025-02-02T03:04:05Z"), "at 2026-01-02T03:04:05Z");
+    fn sizes_are_short() {
         assert_eq!(
             [size(999), size(99_949), size(123_456), size(2_500_000)],
             ["999 B", "99.9 kB", "123 kB", "2.5 MB"]

@@ -2,11 +2,13 @@
 
 mod clock;
 mod crowd;
+mod drop_in;
 mod faults;
 mod kit;
 mod middle;
 mod node;
 mod on_call;
+mod recorded;
 mod rights;
 mod statuses;
 mod workflows;
