@@ -129,8 +129,12 @@ impl Sending {
         if view.groups.is_empty() {
             text.push_str("\nno files: nothing is scheduled, and what was before is removed\n");
         }
-        if let Err(error) = &self.destinations {
-            let _ = writeln!(text, "\nthe Destinations are not known: {error}");
+        match &self.destinations {
+            Ok(_) => {}
+            Err(ClusterError::Forbidden { .. }) => text.push_str(
+                "\nthe Destinations are not known: this account may not list them, and need not\n",
+            ),
+            Err(error) => drop(writeln!(text, "\nthe Destinations are not known: {error}")),
         }
         text
     }
