@@ -49,6 +49,17 @@ pub struct Common {
     /// Put this before every absolute path of the pod
     #[arg(long, global = true, env = "BOOKEND_POD_ROOT", value_name = "DIR", hide = true)]
     pub pod_root: Option<PathBuf>,
+    /// Ask again for so many seconds when an API server refuses access: one that has just started refuses what it allows
+    /// a moment later
+    #[arg(
+        long,
+        global = true,
+        env = "BOOKEND_REFUSAL_WAIT",
+        value_name = "SECONDS",
+        default_value_t = 3,
+        value_parser = clap::value_parser!(u64).range(..=60)
+    )]
+    pub refusal_wait: u64,
     /// Show log lines from this level on; without it `info` in a step, `warn` elsewhere
     #[arg(long, global = true, env = "BOOKEND_LOG", value_name = "LEVEL")]
     pub log: Option<Level>,

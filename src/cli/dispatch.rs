@@ -141,7 +141,10 @@ enum OnCluster {
 async fn on_cluster(common: &Common, what: OnCluster) -> Result<Exit, AnyFault> {
     match &common.cluster {
         Some(folder) => run_on(&FolderCluster::new(folder), common, what).await,
-        None => run_on(&LiveCluster::connect().await?, common, what).await,
+        None => {
+            let cluster = LiveCluster::connect(settings::retry_policy(common)).await?;
+            run_on(&cluster, common, what).await
+        }
     }
 }
 

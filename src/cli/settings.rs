@@ -1,8 +1,11 @@
 //! From arguments to what a step takes: which words mean true, what may not be empty.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::args;
+use crate::cluster::live::RetryPolicy;
 use crate::contract::kinds::SYSTEM_NAMESPACE;
 use crate::contract::{ObjectKey, env};
 use crate::core::promise::{WorkflowAction, WorkflowType};
@@ -28,6 +31,12 @@ fn key(
         cluster_scoped: &target.cluster_scoped,
     }
     .key(step, useful)
+}
+
+/// How long an API server is waited for.
+pub(super) fn retry_policy(common: &args::Common) -> RetryPolicy {
+    let refusal_time_max = Duration::from_secs(common.refusal_wait);
+    RetryPolicy { refusal_time_max, ..RetryPolicy::default() }
 }
 
 /// What the reader takes.

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::{Cluster, ClusterError, Selector};
 use crate::contract::{Kind, Object, ObjectKey};
 
@@ -229,5 +231,9 @@ impl<C: Cluster + Send> Cluster for FailingCluster<C> {
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), ClusterError> {
         self.run(Call::Delete, key.clone(), self.inner.delete(key)).await
+    }
+
+    fn time(&self) -> Option<Timestamp> {
+        self.inner.time()
     }
 }

@@ -7,6 +7,8 @@ pub mod live;
 mod name;
 mod reads;
 
+use jiff::Timestamp;
+
 use crate::contract::{Kind, Object, ObjectKey};
 
 pub use error::ClusterError;
@@ -78,4 +80,10 @@ pub trait Cluster: Sync {
 
     /// Deletes the object; it is no error when it is not there.
     fn delete(&self, key: &ObjectKey) -> impl Future<Output = Result<(), ClusterError>> + Send;
+
+    /// Returns the time in whole seconds by the clock of the cluster, `None` when no answer has told it yet.
+    ///
+    /// Controllers compare what a step writes with their own time, and the clock of a pod's node may be wrong. Asks
+    /// nobody: an API server tells its time with every answer, a folder has none but the machine's.
+    fn time(&self) -> Option<Timestamp>;
 }

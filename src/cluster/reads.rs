@@ -1,5 +1,7 @@
 //! The verbs that change nothing: what a dry run is given instead of a cluster.
 
+use jiff::Timestamp;
+
 use super::{Cluster, ClusterError, Selector};
 use crate::contract::{Kind, Object, ObjectKey};
 
@@ -28,6 +30,9 @@ pub trait Reads: Sync {
         namespace: Option<&str>,
         labels: &Selector<'_>,
     ) -> impl Future<Output = Result<Vec<Object>, ClusterError>> + Send;
+
+    /// As [`Cluster::time`].
+    fn time(&self) -> Option<Timestamp>;
 }
 
 impl<C: Cluster> Reads for C {
@@ -51,5 +56,9 @@ impl<C: Cluster> Reads for C {
         labels: &Selector<'_>,
     ) -> Result<Vec<Object>, ClusterError> {
         Cluster::list_metadata(self, kind, namespace, labels).await
+    }
+
+    fn time(&self) -> Option<Timestamp> {
+        Cluster::time(self)
     }
 }

@@ -11,6 +11,7 @@ pub mod writer;
 
 use jiff::Timestamp;
 
+use crate::cluster::Reads;
 use crate::contract::Layout;
 
 /// What every step is given.
@@ -18,8 +19,16 @@ use crate::contract::Layout;
 pub struct Context {
     /// The folders it sees.
     pub layout: Layout,
-    /// What tells the time.
+    /// What tells the time where the cluster does not.
     pub clock: Clock,
+}
+
+impl Context {
+    /// Returns the time, in whole seconds, for what is written to the cluster: the cluster's own as soon as an answer
+    /// has told it, because whoever reads it compares it with that clock.
+    pub fn time(&self, cluster: &impl Reads) -> Timestamp {
+        cluster.time().unwrap_or_else(|| self.clock.now())
+    }
 }
 
 /// What tells the time: the machine, or a test.

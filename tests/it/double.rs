@@ -13,6 +13,7 @@ use bookend::cluster::folder::FolderCluster;
 use bookend::cluster::{Cluster, ClusterError, Selector};
 use bookend::contract::kinds::WORK;
 use bookend::contract::{Kind, Object, ObjectKey};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// Makes the error of a request about this object.
@@ -46,6 +47,8 @@ pub(crate) struct Double {
     state: Mutex<State>,
     /// Whether a schema drops `status.kratix` from all that is stored.
     is_old: bool,
+    /// What its answers tell.
+    time: Option<Timestamp>,
 }
 
 #[derive(Default)]
@@ -61,7 +64,7 @@ impl Default for Double {
     fn default() -> Self {
         let root = tempfile::tempdir().unwrap();
         let folder = FolderCluster::new(root.path());
-        Self { folder, _root: root, state: Mutex::default(), is_old: false }
+        Self { folder, _root: root, state: Mutex::default(), is_old: false, time: None }
     }
 }
 
@@ -78,6 +81,11 @@ impl Double {
     /// Returns the same cluster with a schema that does not know `status.kratix`.
     pub(crate) fn old(self) -> Self {
         Self { is_old: true, ..self }
+    }
+
+    /// Returns the same cluster with a clock that stands still.
+    pub(crate) fn at(self, time: Timestamp) -> Self {
+        Self { time: Some(time), ..self }
     }
 
     pub(crate) fn insert(&self, kind: &Kind, object: Object) {
@@ -233,6 +241,10 @@ impl Cluster for Double {
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), ClusterError> {
         self.request("delete", key, self.folder.delete(key)).await
+    }
+
+    fn time(&self) -> Option<Timestamp> {
+        self.time
     }
 }
 

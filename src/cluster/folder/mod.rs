@@ -24,6 +24,8 @@ use crate::files::{folder, write, yaml};
 
 /// etcd takes no larger request by default, and the API server no object that makes one.
 const OBJECT_BYTES_MAX: u64 = 1_572_864;
+/// Largest file that is read. The YAML of an object that etcd takes is a fraction of it, whoever indented it.
+const FILE_BYTES_MAX: u64 = 16 << 20;
 /// Held while an object is read and written again.
 const LOCK_FILE: &str = ".lock";
 
@@ -97,7 +99,7 @@ impl FolderCluster {
 
     fn read(&self, key: &ObjectKey) -> Result<Option<Stored>, ClusterError> {
         let path = self.path(key)?;
-        let Some(bytes) = folder::read_if_there(&path)? else { return Ok(None) };
+        let Some(bytes) = folder::read_if_there(&path, FILE_BYTES_MAX)? else { return Ok(None) };
         let object = parse(&path, &bytes, key.namespace.as_deref())?;
         if object.name() != key.name || object.namespace() != key.namespace.as_deref() {
             let (name, namespace) = (object.name(), object.namespace().unwrap_or_default());
@@ -125,7 +127,7 @@ impl FolderCluster {
         }
         let value = object.into_value();
         let text = yaml::write(&value);
-        if folder::read_if_there(&path)?.as_deref() != Some(text.as_bytes()) {
+        if folder::read_if_there(&path, FILE_BYTES_MAX)?.as_deref() != Some(text.as_bytes()) {
             if let Some(parent) = path.parent() {
                 folder::make(parent)?;
             }
@@ -208,7 +210,7 @@ impl FolderCluster {
             for name in folder::names(&at)?.iter().filter(|name| name.ends_with(place::ENDING)) {
                 let path = at.join(name);
                 // Another process may have deleted it since.
-                let Some(bytes) = folder::read_if_there(&path)? else { continue };
+                let Some(bytes) = folder::read_if_there(&path, FILE_BYTES_MAX)? else { continue };
                 let object = parse(&path, &bytes, namespace)?;
                 if selects(labels, &object) {
                     found.push(Stored { object, version: version_of(&bytes) }.under_version());
@@ -296,6 +298,10 @@ impl Cluster for FolderCluster {
         let path = self.path(key)?;
         let _lock = self.lock()?;
         Ok(folder::remove(&path)?)
+    }
+
+    fn time(&self) -> Option<Timestamp> {
+        None
     }
 }
 

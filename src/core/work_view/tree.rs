@@ -73,34 +73,45 @@ pub fn group_tree(group: &GroupView, note: &str) -> String {
     if !note.is_empty() {
         let _ = writeln!(text, "  {}", visible(note));
     }
-    branches(group).write(&mut text, "");
+    text.push_str(&file_tree(group.files.iter().map(captioned), ""));
     text
 }
 
 /// Deepest folder that is drawn as one; what lies deeper is shown with its path. A Work can hold any path, and a
 /// tree is walked by calls.
-pub const DEPTH_MAX: usize = 32;
+const DEPTH_MAX: usize = 32;
 
-/// A folder of the tree.
-#[derive(Default)]
-struct Branch<'a> {
-    folders: BTreeMap<&'a str, Self>,
-    files: BTreeMap<&'a str, &'a FileView>,
-}
-
-fn branches(group: &GroupView) -> Branch<'_> {
+/// Draws files as a tree with folders first, each line after `indent`. A file is its path and what to say of it.
+pub fn file_tree<'a>(files: impl Iterator<Item = (&'a str, String)>, indent: &str) -> String {
     let mut root = Branch::default();
-    for file in &group.files {
+    for (path, caption) in files {
         let mut branch = &mut root;
-        let mut rest = file.path.as_str();
+        let mut rest = path;
         for _ in 0..DEPTH_MAX {
             let Some((folder, below)) = rest.split_once('/') else { break };
             branch = branch.folders.entry(folder).or_default();
             rest = below;
         }
-        branch.files.insert(rest, file);
+        branch.files.insert(rest, caption);
     }
-    root
+    let mut text = String::new();
+    root.write(&mut text, indent);
+    text
+}
+
+fn captioned(file: &FileView) -> (&str, String) {
+    let caption = match &file.content {
+        Ok(content) => size(content.len()),
+        Err(error) => format!("unreadable: {error}"),
+    };
+    (&file.path, caption)
+}
+
+/// A folder of the tree.
+#[derive(Default)]
+struct Branch<'a> {
+    folders: BTreeMap<&'a str, Self>,
+    files: BTreeMap<&'a str, String>,
 }
 
 impl Branch<'_> {
@@ -115,13 +126,9 @@ impl Branch<'_> {
             let _ = writeln!(text, "{indent}{branch}{}/", visible(name));
             folder.write(text, &format!("{indent}{below}"));
         }
-        for (name, file) in &self.files {
+        for (name, caption) in &self.files {
             let (branch, _) = lead();
-            let what = match &file.content {
-                Ok(content) => size(content.len()),
-                Err(error) => format!("unreadable: {error}"),
-            };
-            let _ = writeln!(text, "{indent}{branch}{}  {what}", visible(name));
+            let _ = writeln!(text, "{indent}{branch}{}  {caption}", visible(name));
         }
     }
 }
@@ -161,7 +168,7 @@ fn count(number: usize, what: &str) -> String {
 }
 
 /// Returns a size with three digits or so.
-pub(super) fn size(bytes: usize) -> String {
+pub fn size(bytes: usize) -> String {
     let kilobytes = bytes as f64 / 1e3;
     match bytes {
         0..1_000 => format!("{bytes} B"),
@@ -186,6 +193,7 @@ fn age(work: &WorkView, now: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::GroupView;
     use super::*;
 
     fn file(path: &str, bytes: usize) -> FileView {

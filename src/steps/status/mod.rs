@@ -9,6 +9,7 @@ mod preview;
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tracing::{debug, info, warn};
 
@@ -91,6 +92,8 @@ struct Origin {
     uid: Option<String>,
     /// A change of the spec after this is news to the controller, whatever the pipeline did.
     generation: i64,
+    /// The same in all tries, so that one finds what another has written.
+    now: Timestamp,
 }
 
 /// One run of the step.
@@ -101,8 +104,7 @@ struct Update<'a, C> {
     report_path: PathBuf,
     report: Map<String, Value>,
     control: Control,
-    /// The same in all tries, so that one finds what another has written.
-    now: jiff::Timestamp,
+    context: &'a Context,
 }
 
 /// What was seen and decided in one try.
@@ -114,7 +116,7 @@ struct Look<'a> {
 
 impl<'a, C: Reads> Update<'a, C> {
     /// Reads the files.
-    fn read(context: &Context, cluster: &'a C, args: &'a Status) -> Result<Self, StatusError> {
+    fn read(context: &'a Context, cluster: &'a C, args: &'a Status) -> Result<Self, StatusError> {
         info!(object = %args.key, pipeline = args.pipeline, last = args.is_last, "updating status");
         let report_path = context.layout.status_path();
         Ok(Self {
@@ -123,7 +125,7 @@ impl<'a, C: Reads> Update<'a, C> {
             report: read_report(&report_path, args.file_bytes_max)?,
             report_path,
             control: read_control(&context.layout.workflow_control_path(), args.file_bytes_max)?,
-            now: context.clock.now(),
+            context,
         })
     }
 
@@ -134,11 +136,12 @@ impl<'a, C: Reads> Update<'a, C> {
         let origin = origin.get_or_insert_with(|| Origin {
             uid: object.uid().map(str::to_owned),
             generation: object.generation().unwrap_or_default(),
+            now: self.context.time(self.cluster),
         });
         if object.uid() != origin.uid.as_deref() {
             return Err(StatusError::Replaced { key: self.key() });
         }
-        let run = self.describe(origin.generation);
+        let run = self.describe(origin);
         let decision = status::decide(&object, &self.report, &self.control, &run)
             .map_err(|source| self.refused(source))?;
         if is_first {
@@ -157,15 +160,15 @@ impl<'a, C: Reads> Update<'a, C> {
         })
     }
 
-    fn describe(&self, generation: i64) -> Run<'a> {
+    fn describe(&self, origin: &Origin) -> Run<'a> {
         Run {
             workflow_type: &self.args.workflow_type,
             action: &self.args.action,
             pipeline: &self.args.pipeline,
             is_last: self.args.is_last,
             dry_run: self.args.dry_run,
-            generation,
-            now: self.now,
+            generation: origin.generation,
+            now: origin.now,
         }
     }
 

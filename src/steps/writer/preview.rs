@@ -13,6 +13,7 @@ use crate::contract::{Kind, Object, ObjectKey, labels};
 use crate::core::control::{Control, format_go_duration};
 use crate::core::placement;
 use crate::core::unpack::{self, Group};
+use crate::core::work;
 use crate::core::work_view::{self, FileChange, WorkView};
 use crate::steps::Context;
 use crate::steps::backoff::answered;
@@ -60,6 +61,9 @@ pub async fn preview(
     let found = find(cluster, &identity).await?;
     warn_of(found.existing.as_ref(), &found.others);
     let existing = found.existing.as_ref();
+    if let Some(time) = cluster.time() {
+        work::date(&mut work, &time.to_string());
+    }
     aim(&mut work, &identity, args.trace(), existing, 0)?;
     let replaced = match existing {
         Some(existing) => read(cluster, &existing.key(&WORK)).await?,

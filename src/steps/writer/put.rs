@@ -33,6 +33,9 @@ pub(super) async fn put(
         let Found { existing, others } = find(cluster, &identity).await?;
         if tries == 1 {
             warn_of(existing.as_ref(), &others);
+            if let Some(time) = cluster.time() {
+                work::date(&mut work, &time.to_string());
+            }
         }
         if existing.is_none() && taken {
             // The name is taken, and not by a Work of ours.

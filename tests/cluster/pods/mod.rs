@@ -1,0 +1,4 @@
+//! Our three containers in pods that a real kubelet runs, in namespaces where Pod Security `restricted` is enforced.
+
+mod kit;
+mod workflows;
