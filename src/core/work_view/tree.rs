@@ -193,7 +193,6 @@ fn age(work: &WorkView, now: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::GroupView;
     use super::*;
 
     fn file(path: &str, bytes: usize) -> FileView {
