@@ -197,4 +197,24 @@ mod tests {
         );
         assert_eq!(error.exit(), Exit::Usage);
     }
+
+    #[test]
+    fn the_flag_that_is_named_for_a_missing_variable_takes_it() {
+        use clap::CommandFactory as _;
+        let command = Cli::command();
+        for (step, variables) in [
+            ("reader", &env::OBJECT_VARIABLES[4..]),
+            ("status", &env::OBJECT_VARIABLES[..]),
+            ("status", &[env::IS_LAST_PIPELINE]),
+            ("writer", &[env::PROMISE_NAME, env::PIPELINE_NAME]),
+        ] {
+            let step = command.find_subcommand(step).unwrap();
+            for variable in variables {
+                let has = |arg: &clap::Arg| arg.get_env().is_some_and(|name| name == *variable);
+                let arg = step.get_arguments().find(|arg| has(arg)).unwrap();
+                let flag = format!("--{}", arg.get_long().unwrap());
+                assert_eq!(flag, crate::steps::missing::flag_of(variable));
+            }
+        }
+    }
 }

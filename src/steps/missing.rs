@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use tracing::warn;
+
 use crate::contract::env;
 use crate::contract::pod::{container, flag};
 
@@ -26,7 +28,8 @@ pub struct NotTold {
 }
 
 impl Told {
-    /// Refuses when one of `needed` is empty: then every empty one is named, of `useful` too.
+    /// Refuses when one of `needed` is empty: then every empty one is named, of `useful` too. Of `useful` alone it
+    /// only warns: the original does without.
     pub fn check(
         self,
         needed: &[(&'static str, &str)],
@@ -35,11 +38,14 @@ impl Told {
         let empty = |settings: &[(&'static str, &str)]| -> Vec<&'static str> {
             settings.iter().filter(|(_, value)| value.is_empty()).map(|(name, _)| *name).collect()
         };
-        let mut names = empty(needed);
+        let (mut names, useful) = (empty(needed), empty(useful));
         if names.is_empty() {
+            if !useful.is_empty() {
+                warn!(not_set = useful.join(", "), "some variables are not set");
+            }
             return Ok(());
         }
-        names.extend(empty(useful));
+        names.extend(useful);
         Err(NotTold { step: self, names })
     }
 

@@ -10,6 +10,7 @@ use crate::cluster::{Cluster, ClusterError, Reads};
 use crate::contract::{Object, ObjectKey, env, labels};
 use crate::core::object;
 use crate::exit::{Exit, Fault};
+use crate::files::tree::shown;
 use crate::files::{self, FileError};
 
 /// What the step is asked to do.
@@ -126,7 +127,7 @@ impl Plan {
     /// Describes it for people: a comment, so that the whole is still YAML.
     pub fn describe(&self) -> String {
         let Self { path, text } = self;
-        format!("# would write {} bytes to {}\n{text}", text.len(), path.display())
+        format!("# would write {} bytes to {}\n{text}", text.len(), shown(path))
     }
 }
 

@@ -9,6 +9,7 @@
 )]
 #![cfg(test)] // or clippy takes the helpers of tests for production code
 
+mod by_hand;
 mod cli;
 mod clock;
 mod cluster_body;
@@ -23,6 +24,7 @@ mod hostile;
 mod metadata;
 mod pipeline_golden;
 mod pod;
+mod preview;
 mod reader;
 mod run;
 mod sdk;

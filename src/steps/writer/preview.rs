@@ -13,6 +13,7 @@ use crate::contract::{Kind, Object, ObjectKey, labels};
 use crate::core::control::{Control, format_go_duration};
 use crate::core::placement;
 use crate::core::unpack::{self, Group};
+use crate::core::work;
 use crate::core::work_view::{self, FileChange, WorkView};
 use crate::steps::Context;
 use crate::steps::backoff::answered;
@@ -60,6 +61,9 @@ pub async fn preview(
     let found = find(cluster, &identity).await?;
     warn_of(found.existing.as_ref(), &found.others);
     let existing = found.existing.as_ref();
+    if let Some(time) = cluster.time() {
+        work::date(&mut work, &time.to_string());
+    }
     aim(&mut work, &identity, args.trace(), existing, 0)?;
     let replaced = match existing {
         Some(existing) => read(cluster, &existing.key(&WORK)).await?,
@@ -129,8 +133,12 @@ impl Sending {
         if view.groups.is_empty() {
             text.push_str("\nno files: nothing is scheduled, and what was before is removed\n");
         }
-        if let Err(error) = &self.destinations {
-            let _ = writeln!(text, "\nthe Destinations are not known: {error}");
+        match &self.destinations {
+            Ok(_) => {}
+            Err(ClusterError::Forbidden { .. }) => text.push_str(
+                "\nthe Destinations are not known: this account may not list them, and need not\n",
+            ),
+            Err(error) => drop(writeln!(text, "\nthe Destinations are not known: {error}")),
         }
         text
     }

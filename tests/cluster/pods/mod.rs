@@ -2,6 +2,7 @@
 
 mod clock;
 mod crowd;
+mod debug;
 mod drop_in;
 mod faults;
 mod kit;
