@@ -2,22 +2,25 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use tracing::warn;
+use tracing::{Instrument as _, Span, info, info_span, warn};
 
 use super::AnyFault;
 use super::args::{self, Cli, Command, Common, Output};
 use super::settings;
+use super::telemetry::Choice;
 use crate::cluster::Cluster;
 use crate::cluster::folder::FolderCluster;
-use crate::cluster::live::LiveCluster;
+use crate::cluster::live::{Effort, LiveCluster};
 use crate::contract::{Layout, layout};
 use crate::exit::{Exit, Fault};
 use crate::local::engine::Process;
 use crate::local::report::Ending;
 use crate::local::{render, run};
+use crate::logging::Format;
 use crate::steps::{Clock, Context, reader, status, writer};
-use crate::{logging, show};
+use crate::{logging, report, show, steps, telemetry};
 
 /// The machine gives no event loop.
 #[derive(Debug, thiserror::Error)]
@@ -74,27 +77,70 @@ fn print(text: &str) -> Result<(), PrintError> {
     logging::to_stdout(text).map_err(|source| PrintError { source })
 }
 
-/// Runs the command to its end, or until the platform asks to stop.
-pub(super) fn run(cli: Cli) -> Result<Exit, AnyFault> {
+/// Runs the command to its end, or until the platform asks to stop, and tells how it went.
+pub(super) fn run(cli: Cli, trace: Choice) -> Exit {
+    let format = cli.common.log_format;
     // One thread: a step waits for a handful of requests, and starting threads costs more than they bring.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| RuntimeError { source })?;
-    let is_local_run = matches!(cli.command, Some(Command::Run(_)));
-    let outcome = runtime.block_on(async {
-        tokio::select! {
-            biased;
-            signal = termination(is_local_run) => {
-                warn!(signal, "stopped before the end; nothing is left half done");
-                Ok(Exit::Terminated)
-            }
-            outcome = command(cli) => outcome,
-        }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(source) => return tell(&RuntimeError { source }, format),
+    };
+    let (span, is_local_run) = (span_of(&cli), matches!(cli.command, Some(Command::Run(_))));
+    let exit = runtime.block_on(async {
+        let exit = to_the_end(cli, is_local_run).instrument(span).await;
+        send(trace, exit).await;
+        exit
     });
     // Connections are dropped, not waited for: the process ends here.
     runtime.shutdown_background();
-    outcome
+    exit
+}
+
+async fn to_the_end(cli: Cli, is_local_run: bool) -> Exit {
+    let format = cli.common.log_format;
+    tokio::select! {
+        biased;
+        signal = termination(is_local_run) => {
+            warn!(signal, "stopped before the end; nothing is left half done");
+            Exit::Terminated
+        }
+        outcome = command(cli) => outcome.unwrap_or_else(|fault| tell(fault.as_ref(), format)),
+    }
+}
+
+fn tell(fault: &(dyn Fault + 'static), format: Format) -> Exit {
+    report::tell(fault, format, Path::new(layout::TERMINATION_LOG));
+    fault.exit()
+}
+
+/// The span of everything that a command does.
+fn span_of(cli: &Cli) -> Span {
+    match &cli.command {
+        Some(Command::Reader(_)) => steps::span("reader"),
+        Some(Command::Writer(_)) => steps::span("writer"),
+        Some(Command::Status(_)) => steps::span("status"),
+        Some(Command::Run(_)) => info_span!("run", trace.parent = ""),
+        Some(Command::Show(_)) | None => Span::none(),
+    }
+}
+
+/// Sends the trace, if there is one. It changes nothing of how the program ends, and a signal ends it at once.
+async fn send(trace: Choice, exit: Exit) {
+    let trace = match trace {
+        Choice::Off => return,
+        Choice::Unsupported(instead) => return warn!("{instead}"),
+        Choice::On(trace) => trace,
+    };
+    let is_stopped = exit == Exit::Terminated;
+    let time_max = if is_stopped { telemetry::TIME_MAX_STOPPED } else { telemetry::TIME_MAX };
+    tokio::select! {
+        _ = termination(false) => {}
+        sent = trace.send(time_max) => {
+            if let Err(error) = sent {
+                warn!("failed to send the trace: {error}");
+            }
+        }
+    }
 }
 
 async fn command(cli: Cli) -> Result<Exit, AnyFault> {
@@ -136,10 +182,38 @@ enum OnCluster<'a> {
 
 /// Chooses the API server or a folder: the only place that knows the difference.
 async fn on_cluster(common: &Common, step: OnCluster<'_>) -> Result<Exit, AnyFault> {
+    let started = Instant::now();
     match &common.cluster {
-        Some(folder) => run_step(&FolderCluster::new(folder), common, step).await,
-        None => run_step(&LiveCluster::connect().await?, common, step).await,
+        Some(folder) => {
+            let outcome = run_step(&FolderCluster::new(folder), common, step).await;
+            has_ended(&outcome, started, None);
+            outcome
+        }
+        None => {
+            let cluster = LiveCluster::connect().await?;
+            let outcome = run_step(&cluster, common, step).await;
+            has_ended(&outcome, started, Some(cluster.effort()));
+            outcome
+        }
     }
+}
+
+/// Says what it has cost, once, also where it has failed; where it could not even begin, there is nothing to say.
+fn has_ended(outcome: &Result<Exit, AnyFault>, started: Instant, effort: Option<Effort>) {
+    let exit_code = match outcome {
+        Ok(exit) => *exit as u8,
+        Err(fault) => fault.exit() as u8,
+    };
+    if exit_code == Exit::Usage as u8 {
+        return;
+    }
+    info!(
+        requests = effort.map(|effort| effort.requests),
+        waited_ms = effort.map(|effort| effort.waited.as_millis() as u64),
+        duration_ms = started.elapsed().as_millis() as u64,
+        exit_code,
+        "ended"
+    );
 }
 
 async fn run_step(

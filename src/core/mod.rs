@@ -12,6 +12,7 @@ pub mod schema;
 pub mod selectors;
 pub mod status;
 pub mod strict;
+pub mod trace;
 pub mod unpack;
 pub mod work;
 pub mod work_view;

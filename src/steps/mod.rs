@@ -3,6 +3,7 @@
 //! No step knows whether it runs in a pod or on a laptop: that stands in the values it is given.
 
 pub mod backoff;
+mod observed;
 pub mod reader;
 pub mod settings;
 pub mod status;
@@ -11,6 +12,8 @@ pub mod writer;
 use jiff::Timestamp;
 
 use crate::contract::Layout;
+
+pub use observed::{span, within};
 
 /// What every step is given.
 #[derive(Debug, Clone)]

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use tracing::info;
+use tracing::{debug_span, info};
 
 use super::Context;
 use super::backoff::answered;
+use super::observed;
 use crate::cluster::{Cluster, ClusterError};
 use crate::contract::{Object, ObjectKey, env, labels};
 use crate::core::object;
@@ -107,13 +108,14 @@ pub async fn run(
     cluster: &impl Cluster,
     args: &Reader,
 ) -> Result<Outcome, ReaderError> {
-    info!(object = %args.key, dry_run = args.dry_run, "reading object");
+    observed::is_about(&args.key);
     let object = fetch(cluster, args).await?;
     let document = object::published(object, args.keep_managed_fields);
     let text = files::yaml::write(&document);
     let path = context.layout.object_path();
-    files::write::atomic(&path, text.as_bytes())?;
-    info!(path = %path.display(), bytes = text.len(), "wrote object");
+    debug_span!("write the file", bytes = text.len())
+        .in_scope(|| files::write::atomic(&path, text.as_bytes()))?;
+    info!(path = %path.display(), bytes = text.len(), "wrote the file");
     Ok(Outcome { path, bytes: text.len() })
 }
 
@@ -123,6 +125,8 @@ async fn fetch(cluster: &impl Cluster, args: &Reader) -> Result<Object, ReaderEr
         .await
         .map_err(|source| ReaderError::Get { key: Box::new(key.clone()), source })?;
     let object = found.ok_or_else(|| ReaderError::NotFound { key: Box::new(key.clone()) })?;
+    observed::joins_trace_of(&object);
+    info!(object = %key, dry_run = args.dry_run, "read the object");
     if !args.dry_run {
         return Ok(object);
     }

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 use tracing::{debug, info, warn};
 
-use super::Context;
 use super::backoff::{Backoff, DEADLINE, answered};
+use super::{Context, observed};
 use crate::cluster::{Cluster, ClusterError};
 use crate::contract::{Node, Object, ObjectKey, labels};
 use crate::core::control::{self, Control};
@@ -67,7 +67,8 @@ pub async fn run(
     cluster: &impl Cluster,
     args: &Status,
 ) -> Result<Outcome, StatusError> {
-    info!(object = %args.key, pipeline = args.pipeline, last = args.is_last, "updating status");
+    observed::is_about(&args.key);
+    observed::is_of("", &args.pipeline);
     let report_path = context.layout.status_path();
     let update = Update {
         cluster,
@@ -82,7 +83,8 @@ pub async fn run(
     loop {
         match update.attempt(&mut origin).await {
             Err(StatusError::Cluster(source @ ClusterError::Conflict { .. })) => {
-                debug!(error = %source, "reading and merging again");
+                let waited_ms = backoff.waited().as_millis() as u64;
+                debug!(object = %args.key, waited_ms, "somebody else was faster: reading and merging again");
                 if !backoff.pause().await {
                     let key = Box::new(args.key.clone());
                     return Err(StatusError::GaveUp { key, waited: backoff.waited(), source });
@@ -128,13 +130,14 @@ impl<C: Cluster> Update<'_, C> {
         let decision = status::decide(&object, &self.report, &self.control, &run)
             .map_err(|source| self.refused(source))?;
         if is_first {
+            observed::joins_trace_of(&object);
             decision.notices.iter().for_each(|notice| warn!("{notice}"));
         }
         self.write(object, &decision, &run).await?;
+        self.tell(&decision);
         if decision.label {
             self.label(origin).await?;
         }
-        info!(written = decision.status.is_some(), "updated status");
         Ok(Outcome {
             ending: decision.ending,
             is_written: decision.status.is_some(),
@@ -172,7 +175,6 @@ impl<C: Cluster> Update<'_, C> {
             if !status::suspension_was_kept(&answer, run) {
                 return Err(StatusError::Dropped { key: self.key() });
             }
-            info!("suspended the pipeline");
         }
         if !is_kept {
             warn!("the cluster has dropped a part of `status.kratix.workflows`: its schema is old");
@@ -199,8 +201,17 @@ impl<C: Cluster> Update<'_, C> {
             Err(ClusterError::Missing { .. }) => Err(StatusError::Gone { key: self.key() }),
             result => result.map_err(StatusError::from),
         }?;
-        info!(label, "labelled the object");
+        info!(object = %key, label, "set the label");
         Ok(())
+    }
+
+    /// One line for the status; the label has its own.
+    fn tell(&self, decision: &Decision) {
+        let (object, ending) = (&self.args.key, ending_text(decision.ending));
+        match decision.status {
+            Some(_) => info!(%object, ending, "wrote the status"),
+            None => info!(%object, ending, "the status stands like that already"),
+        }
     }
 
     fn describe(&self, generation: i64) -> Run<'_> {
@@ -224,6 +235,14 @@ impl<C: Cluster> Update<'_, C> {
 
     fn key(&self) -> Box<ObjectKey> {
         Box::new(self.args.key.clone())
+    }
+}
+
+fn ending_text(ending: Ending) -> &'static str {
+    match ending {
+        Ending::GoesOn => "goes on",
+        Ending::Completed => "completed",
+        Ending::Suspended { .. } => "suspended",
     }
 }
 
