@@ -48,6 +48,7 @@ pub(super) fn choose(cli: &Cli) -> Choice {
         }
     }
     Choice::On(Telemetry::new(Settings {
+        endpoint: None,
         service_name: variable("OTEL_SERVICE_NAME"),
         resource: resource(cli),
         certificate: for_traces("CERTIFICATE").map(PathBuf::from),

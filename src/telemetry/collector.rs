@@ -7,19 +7,23 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use opentelemetry_http::{Bytes, HttpClient, HttpError};
-use opentelemetry_otlp::{RetryPolicy, SpanExporter, WithHttpConfig as _};
+use opentelemetry_otlp::{RetryPolicy, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 
+use super::Settings;
 use super::connection::{self, ConnectionError};
 
 /// Why a trace was not sent. No text in it holds a header or the address, which can hold a password.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// The environment is wrong.
-    #[error("the variables `OTEL_EXPORTER_OTLP_…` cannot be used: {0}")]
-    Settings(String),
+    /// The environment is wrong. The library would quote it.
+    #[error(
+        "the variables `OTEL_EXPORTER_OTLP_…` cannot be used: the endpoint must be a URL, and compression is not \
+         supported"
+    )]
+    Settings,
     /// The collector, or the way to it, took too long.
     #[error("no answer from the collector within {} ms", time_max.as_millis())]
     TooSlow {
@@ -42,18 +46,18 @@ pub(super) struct Collector {
 
 impl Collector {
     /// Returns the one that the environment names; nothing is connected yet.
-    pub(super) fn find(
-        resource: Resource,
-        certificate: Option<PathBuf>,
-    ) -> Result<Self, SendError> {
-        let wire = Wire { certificate: certificate.map(Arc::new), failure: Arc::default() };
+    pub(super) fn find(resource: Resource, settings: Settings) -> Result<Self, SendError> {
+        let certificate = settings.certificate.map(Arc::new);
+        let wire = Wire { certificate, failure: Arc::default() };
         let mut exporter = SpanExporter::builder()
             .with_http()
+            // Empty is none: the library looks at the environment.
+            .with_endpoint(settings.endpoint.unwrap_or_default())
             .with_http_client(wire.clone())
             // Between tries it would put our only thread to sleep, and no time limit would be heard.
             .with_retry_policy(RetryPolicy::disabled())
             .build()
-            .map_err(|error| SendError::Settings(error.to_string()))?;
+            .map_err(|_| SendError::Settings)?;
         exporter.set_resource(&resource);
         Ok(Self { exporter, wire })
     }

@@ -33,6 +33,8 @@ pub const TIME_MAX_STOPPED: Duration = Duration::from_millis(300);
 /// (`OTEL_EXPORTER_OTLP_…`) and `OTEL_RESOURCE_ATTRIBUTES`.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
+    /// Where a collector takes traces, instead of what the environment says.
+    pub endpoint: Option<String>,
     /// How this service is called instead of `bookend`.
     pub service_name: Option<String>,
     /// What is known of this process: names of resource attributes and their values.
@@ -68,7 +70,7 @@ impl Telemetry {
         if spans.is_empty() {
             return Ok(());
         }
-        let collector = Collector::find(self.resource(), self.settings.certificate)?;
+        let collector = Collector::find(self.resource(), self.settings)?;
         // Dropping it ends a connection in any state; a name that is being looked up keeps a thread, which ends with us.
         timeout(time_max, collector.send(spans))
             .await
@@ -90,5 +92,55 @@ impl Telemetry {
             resource = resource.with_service_name(name.clone());
         }
         resource.build()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use tokio::time::Instant;
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::*;
+
+    /// A trace with one span for a collector at this address.
+    fn recorded(endpoint: String) -> Telemetry {
+        let telemetry =
+            Telemetry::new(Settings { endpoint: Some(endpoint), ..Settings::default() });
+        let listener = tracing_subscriber::registry().with(vec![telemetry.listener()]);
+        tracing::subscriber::with_default(listener, || {
+            tracing::info_span!("step", trace.parent = "").in_scope(|| tracing::info!("done"));
+        });
+        telemetry
+    }
+
+    // Time stands still but for waits, which take no time.
+    #[tokio::test(start_paused = true)]
+    async fn a_collector_that_says_nothing_costs_the_limit_and_no_more() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        for (scheme, limit) in [("http", TIME_MAX), ("https", TIME_MAX), ("http", TIME_MAX_STOPPED)]
+        {
+            let begun = Instant::now();
+            let error = recorded(format!("{scheme}://{address}")).send(limit).await.unwrap_err();
+            assert!(matches!(error, SendError::TooSlow { .. }), "{error}");
+            assert!(begun.elapsed() <= limit + Duration::from_millis(1), "{:?}", begun.elapsed());
+        }
+        assert!(TIME_MAX < Duration::from_secs(2));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_an_address_is_told_without_it() {
+        let error = recorded("http://user:secret@".into()).send(TIME_MAX).await.unwrap_err();
+        assert!(matches!(error, SendError::Settings), "{error}");
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_sent_where_nothing_was_recorded() {
+        let settings =
+            Settings { endpoint: Some("http://127.0.0.1:9".into()), ..Settings::default() };
+        assert!(Telemetry::new(settings).send(TIME_MAX).await.is_ok());
     }
 }
