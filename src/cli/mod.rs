@@ -3,6 +3,7 @@
 pub mod args;
 pub mod argv0;
 mod dispatch;
+mod process;
 mod settings;
 mod telemetry;
 
@@ -32,7 +33,7 @@ pub fn main(arguments: Vec<OsString>) -> Exit {
     let choice = telemetry::choose(&cli);
     let listener = choice.telemetry().map(Telemetry::listener);
     logging::start(cli.common.log_format, level(&cli), listener);
-    dispatch::run(cli, choice)
+    process::run(cli, choice)
 }
 
 /// Parses the arguments; help, version and usage errors are printed here.

@@ -64,7 +64,7 @@ fn lines_of(
         targets.would_enable(metadata.target(), metadata.level())
             && (is_json || metadata.target() != REPORT)
     })
-    .with_max_level_hint(level.max(LevelFilter::INFO))
+    .with_max_level_hint(if is_json { level.max(LevelFilter::INFO) } else { level })
 }
 
 /// Writes text to stderr; a closed stderr is no error.

@@ -28,9 +28,16 @@ pub(super) struct Fields {
     pub(super) state: Option<String>,
     /// All others.
     pub(super) attributes: Vec<KeyValue>,
+    /// Whether they are those of a span, whose short names say what the step is about.
+    is_span: bool,
 }
 
 impl Fields {
+    /// For a span.
+    pub(super) fn of_span() -> Self {
+        Self { is_span: true, ..Self::default() }
+    }
+
     fn text(&mut self, field: &Field, text: String) {
         match field.name() {
             "message" => self.message = Some(text),
@@ -46,13 +53,13 @@ impl Fields {
     }
 
     fn add(&mut self, field: &Field, value: impl Into<Value>) {
-        let name = attribute(field.name());
+        let name = if self.is_span { attribute(field.name()) } else { field.name() };
         self.attributes.retain(|known| known.key.as_str() != name);
         self.attributes.push(KeyValue::new(name, value));
     }
 }
 
-/// The names of log lines are short; the names of attributes say whose they are.
+/// The names in log lines are short; the names of attributes say whose they are.
 fn attribute(field: &'static str) -> &'static str {
     match field {
         "step" => "bookend.step",

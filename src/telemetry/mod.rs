@@ -57,7 +57,7 @@ impl Telemetry {
 
     /// Returns what must hear of spans and events.
     pub fn listener(&self) -> Listener {
-        let is_ours = filter_fn(|metadata| spans::is_recorded(metadata));
+        let is_ours = filter_fn(spans::is_recorded);
         spans::Recorder(Arc::clone(&self.spans)).with_filter(is_ours).boxed()
     }
 

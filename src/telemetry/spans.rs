@@ -142,7 +142,7 @@ pub(super) struct Recorder(pub(super) Arc<Spans>);
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
-        let mut fields = Fields::default();
+        let mut fields = Fields::of_span();
         attributes.record(&mut fields);
         let parent = span.parent().and_then(|parent| Some(parent.extensions().get::<Open>()?.id));
         let open = Open {

@@ -171,10 +171,9 @@ impl<C: Cluster> Update<'_, C> {
             answer => answer?,
         };
         let is_kept = status::workflows_were_kept(status, &answer);
-        if matches!(decision.ending, Ending::Suspended { .. }) {
-            if !status::suspension_was_kept(&answer, run) {
-                return Err(StatusError::Dropped { key: self.key() });
-            }
+        let is_suspended = matches!(decision.ending, Ending::Suspended { .. });
+        if is_suspended && !status::suspension_was_kept(&answer, run) {
+            return Err(StatusError::Dropped { key: self.key() });
         }
         if !is_kept {
             warn!("the cluster has dropped a part of `status.kratix.workflows`: its schema is old");

