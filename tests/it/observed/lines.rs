@@ -35,7 +35,9 @@ fn told(lines: &[Map<String, Value>]) -> String {
             line.remove(common);
         }
         for time in ["duration_ms", "waited_ms"] {
-            line.get_mut(time).map(|time| *time = 0.into());
+            if let Some(time) = line.get_mut(time) {
+                *time = 0.into();
+            }
         }
         text += &format!("{}\n", Value::Object(line));
     }
