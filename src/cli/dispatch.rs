@@ -1,8 +1,9 @@
 //! From parsed arguments to a step on a cluster.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
-use tracing::warn;
+use tracing::info;
 
 use super::AnyFault;
 use super::args::{self, Cli, Command, Common, Output};
@@ -10,30 +11,13 @@ use super::settings;
 use super::step::{self, Step};
 use crate::cluster::Cluster;
 use crate::cluster::folder::FolderCluster;
-use crate::cluster::live::LiveCluster;
+use crate::cluster::live::{Effort, LiveCluster};
 use crate::exit::{Exit, Fault};
 use crate::local::engine::Process;
 use crate::local::report::Ending;
 use crate::local::{render, run};
 use crate::steps::Clock;
 use crate::{logging, show};
-
-/// The machine gives no event loop.
-#[derive(Debug, thiserror::Error)]
-#[error("failed to start the event loop")]
-struct RuntimeError {
-    source: std::io::Error,
-}
-
-impl Fault for RuntimeError {
-    fn exit(&self) -> Exit {
-        Exit::Bug
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some("raise the limit of open files (`ulimit -n`) and try again".into())
-    }
-}
 
 /// A folder to look at that is not there. A step would make it; looking at it would tell that nothing is in it.
 #[derive(Debug, thiserror::Error)]
@@ -73,30 +57,8 @@ fn print(text: &str) -> Result<(), PrintError> {
     logging::to_stdout(text).map_err(|source| PrintError { source })
 }
 
-/// Runs the command to its end, or until the platform asks to stop.
-pub(super) fn run(cli: Cli) -> Result<Exit, AnyFault> {
-    // One thread: a step waits for a handful of requests, and starting threads costs more than they bring.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| RuntimeError { source })?;
-    let is_local_run = matches!(cli.command, Some(Command::Run(_)));
-    let outcome = runtime.block_on(async {
-        tokio::select! {
-            biased;
-            signal = termination(is_local_run) => {
-                warn!(signal, "stopped before the end; nothing is left half done");
-                Ok(Exit::Terminated)
-            }
-            outcome = command(cli) => outcome,
-        }
-    });
-    // Connections are dropped, not waited for: the process ends here.
-    runtime.shutdown_background();
-    outcome
-}
-
-async fn command(cli: Cli) -> Result<Exit, AnyFault> {
+/// Does what the command says.
+pub(super) async fn command(cli: Cli) -> Result<Exit, AnyFault> {
     let Some(command) = cli.command else { return Ok(Exit::Done) };
     let common = &cli.common;
     let only_tells = step::is_preview(&command).unwrap_or_default();
@@ -144,13 +106,38 @@ enum OnCluster {
 
 /// Chooses the API server or a folder: the only place that knows the difference.
 async fn on_cluster(common: &Common, what: OnCluster) -> Result<Exit, AnyFault> {
+    let started = Instant::now();
     match &common.cluster {
-        Some(folder) => run_on(&FolderCluster::new(folder), common, what).await,
+        Some(folder) => {
+            let outcome = run_on(&FolderCluster::new(folder), common, what).await;
+            has_ended(&outcome, started, None);
+            outcome
+        }
         None => {
             let cluster = LiveCluster::connect(settings::retry_policy(common)).await?;
-            run_on(&cluster, common, what).await
+            let outcome = run_on(&cluster, common, what).await;
+            has_ended(&outcome, started, Some(cluster.effort()));
+            outcome
         }
     }
+}
+
+/// Says what it has cost, once, also where it has failed; where it could not even begin, there is nothing to say.
+fn has_ended(outcome: &Result<Exit, AnyFault>, started: Instant, effort: Option<Effort>) {
+    let exit_code = match outcome {
+        Ok(exit) => *exit as u8,
+        Err(fault) => fault.exit() as u8,
+    };
+    if exit_code == Exit::Usage as u8 {
+        return;
+    }
+    info!(
+        requests = effort.map(|effort| effort.requests),
+        waited_ms = effort.map(|effort| effort.waited.as_millis() as u64),
+        duration_ms = started.elapsed().as_millis() as u64,
+        exit_code,
+        "ended"
+    );
 }
 
 async fn run_on(
@@ -182,43 +169,4 @@ fn folder_is_there(common: &Common) -> Result<(), NoFolder> {
         Some(folder) if !folder.is_dir() => Err(NoFolder { folder: folder.clone() }),
         _ => Ok(()),
     }
-}
-
-/// Ends when the platform (SIGTERM) or a person (SIGINT) asks to stop, or when the terminal of a local run is closed
-/// (SIGHUP): its stages would outlive it. Returns the name of the signal.
-fn termination(is_local_run: bool) -> impl Future<Output = &'static str> {
-    use tokio::signal::unix::{Signal, SignalKind, signal};
-    async fn next(signal: std::io::Result<Signal>) {
-        match signal {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            // Where a handler cannot be set the default action stays: the process ends at once.
-            Err(_) => std::future::pending().await,
-        }
-    }
-    let (term, int) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-    let hangup = (is_local_run && !hangup_is_ignored()).then(|| signal(SignalKind::hangup()));
-    async move {
-        let hangup = async {
-            match hangup {
-                Some(hangup) => next(hangup).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = next(term) => "SIGTERM",
-            () = next(int) => "SIGINT",
-            () = hangup => "SIGHUP",
-        }
-    }
-}
-
-/// Whether we were started with `nohup`: a handler would undo it.
-fn hangup_is_ignored() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    // Bit 0 is signal 1, which is SIGHUP.
-    mask.is_some_and(|mask| mask & 1 == 1)
 }

@@ -4,6 +4,7 @@
 
 pub mod backoff;
 pub mod missing;
+mod observed;
 pub mod reader;
 pub mod settings;
 pub mod status;
@@ -13,6 +14,8 @@ use jiff::Timestamp;
 
 use crate::cluster::Reads;
 use crate::contract::Layout;
+
+pub use observed::{span, within};
 
 /// What every step is given.
 #[derive(Debug, Clone)]

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use tracing::info;
+use tracing::{debug_span, info};
 
-use super::Context;
 use super::backoff::answered;
+use super::{Context, observed};
 use crate::cluster::{Cluster, ClusterError, Reads};
 use crate::contract::{Object, ObjectKey, env, labels};
 use crate::core::object;
@@ -108,9 +108,11 @@ pub async fn run(
     cluster: &impl Cluster,
     args: &Reader,
 ) -> Result<Outcome, ReaderError> {
+    observed::is_about(&args.key);
     let Plan { path, text } = plan(context, cluster, args).await?;
-    files::write::atomic(&path, text.as_bytes())?;
-    info!(path = %path.display(), bytes = text.len(), "wrote object");
+    debug_span!("write the file", bytes = text.len())
+        .in_scope(|| files::write::atomic(&path, text.as_bytes()))?;
+    info!(path = %path.display(), bytes = text.len(), "wrote the file");
     Ok(Outcome { path, bytes: text.len() })
 }
 
@@ -152,6 +154,8 @@ async fn fetch(cluster: &impl Reads, args: &Reader) -> Result<Object, ReaderErro
         .await
         .map_err(|source| ReaderError::Get { key: Box::new(key.clone()), source })?;
     let object = found.ok_or_else(|| ReaderError::NotFound { key: Box::new(key.clone()) })?;
+    observed::joins_trace_of(&object);
+    info!(object = %key, dry_run = args.dry_run, "read the object");
     if !args.dry_run {
         return Ok(object);
     }

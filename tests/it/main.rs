@@ -22,6 +22,7 @@ mod failing;
 mod golden;
 mod hostile;
 mod metadata;
+mod observed;
 mod pipeline_golden;
 mod pod;
 mod preview;

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 const DIRECTIONS: &[(&str, &[&str])] = &[
     ("contract", &[]),
     ("exit", &[]),
-    ("logging", &[]),
+    ("logging", &["exit"]),
     ("report", &["exit", "logging"]),
     ("core", &["contract"]),
+    ("telemetry", &["exit", "logging", "core"]),
     ("files", &["contract", "exit"]),
     ("cluster", &["contract", "exit", "files"]),
     ("steps", &["contract", "exit", "files", "cluster", "core"]),
@@ -18,8 +19,17 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "contract", "exit", "files", "cluster", "core", "steps", "local", "show", "logging",
+            "contract",
+            "exit",
+            "files",
+            "cluster",
+            "core",
+            "steps",
+            "local",
+            "show",
+            "logging",
             "report",
+            "telemetry",
         ],
     ),
     ("lib", &[]),
@@ -49,6 +59,7 @@ const IMPURE: &[&str] = &[
 const ONLY_IN: &[(&str, &str)] = &[
     ("granit_parser", "src/files/yaml"),
     ("kube::", "src/cluster/live"),
+    ("opentelemetry", "src/telemetry"),
     ("walkdir", "src/files/tree"),
     ("Command::new(", "src/local/engine"),
 ];

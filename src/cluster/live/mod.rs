@@ -4,6 +4,7 @@ mod answer;
 mod clock;
 mod config;
 mod connection;
+mod effort;
 #[cfg(test)]
 mod outages;
 mod retry;
@@ -13,24 +14,28 @@ mod url;
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, Request, header};
+use http::{Method, Request, Uri, header};
 use jiff::Timestamp;
 use kube::client::{Body, ConfigExt as _};
 use kube::{Client, Config};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 use tower::ServiceBuilder;
+use tracing::Instrument as _;
 
 use self::answer::{Answer, Refusal, Verdict, judge};
 use self::clock::ServerClock;
 use self::connection::{ConnectionError, Connections};
+use self::effort::Tally;
 use super::name::{check_key, check_scope, check_selector};
 use super::{Cluster, ClusterError, Reads, Selector};
 use crate::contract::labels::FIELD_MANAGER;
 use crate::contract::{Kind, Object, ObjectKey};
 
+pub use effort::Effort;
 pub use retry::RetryPolicy;
 
 /// Objects in one page of a list. The API server keeps a page in memory, and so do we.
@@ -54,6 +59,8 @@ pub struct LiveCluster {
     client: Client,
     policy: RetryPolicy,
     clock: ServerClock,
+    server: Uri,
+    tally: Arc<Tally>,
 }
 
 /// One question to the server.
@@ -103,7 +110,13 @@ impl LiveCluster {
             .map_err(tower::BoxError::from)
             .service(Connections::to(config).map_err(failed)?);
         let client = Client::new(service, config.default_namespace.clone());
-        Ok(Self { client, policy, clock: ServerClock::default() })
+        let server = config.cluster_url.clone();
+        Ok(Self { client, policy, clock: ServerClock::default(), server, tally: Arc::default() })
+    }
+
+    /// What all requests, also those of clones, have cost so far.
+    pub fn effort(&self) -> Effort {
+        self.tally.effort()
     }
 
     /// Asks until there is an answer that can be used, or no more patience.
@@ -125,10 +138,13 @@ impl LiveCluster {
                 let detail = config::chain(&error);
                 ClusterError::Malformed { verb, key: Box::new(key.clone()), detail }
             })?;
-            let (detail, after) = match timeout(self.policy.try_time_max, self.send(request)).await
-            {
+            let span = effort::request_span(&self.server, verb, &method, &path, key, tries);
+            self.tally.asks();
+            let answer = timeout(self.policy.try_time_max, self.send(request));
+            let (detail, after) = match answer.instrument(span.clone()).await {
                 Ok(Ok(answer)) => {
-                    tracing::debug!(%method, path, code = answer.code, tries, "answered");
+                    tracing::trace!(%method, path, code = answer.code, tries, "answered");
+                    effort::answered(&span, answer.code);
                     match judge(verb, key, &answer) {
                         Verdict::Done(object) => return Ok(object),
                         Verdict::Refused(refusal) => {
@@ -142,23 +158,30 @@ impl LiveCluster {
                     }
                 }
                 Ok(Err(error)) if is_final(&error) => {
-                    let (key, detail) = (Box::new(key.clone()), config::of_client(&error));
+                    let detail = effort::lost(&span, config::of_client(&error));
+                    let key = Box::new(key.clone());
                     return Err(ClusterError::Untrusted { verb, key, detail }.into());
                 }
-                Ok(Err(error)) => (config::of_client(&error), None),
-                Err(_) => (format!("no answer within {:?}", self.policy.try_time_max), None),
+                Ok(Err(error)) => (effort::lost(&span, config::of_client(&error)), None),
+                Err(_) => {
+                    let limit = self.policy.try_time_max;
+                    (effort::lost(&span, format!("no answer within {limit:?}")), None)
+                }
             };
+            drop(span);
             let pause = self.policy.pause(tries, started.elapsed(), after, random());
             let Some(pause) = pause else {
                 let (key, waited) = (Box::new(key.clone()), started.elapsed());
                 return Err(ClusterError::Unreachable { verb, key, tries, waited, detail }.into());
             };
+            let waited_ms = started.elapsed().as_millis() as u64;
             // Said once: the error says how it ended.
             if tries == 1 {
-                tracing::warn!(verb, object = %key, "will ask again for a while: {detail}");
+                tracing::warn!(verb, object = %key, waited_ms, "will ask again for a while: {detail}");
             } else {
-                tracing::debug!(%method, path, tries, pause_ms = pause.as_millis(), "will ask again: {detail}");
+                tracing::debug!(verb, object = %key, tries, waited_ms, "will ask again: {detail}");
             }
+            self.tally.waits(pause);
             sleep(pause).await;
         }
     }

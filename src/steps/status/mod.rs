@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tracing::{debug, info, warn};
 
-use super::Context;
 use super::backoff::{Backoff, DEADLINE, answered};
+use super::{Context, observed};
 use crate::cluster::{Cluster, ClusterError, Reads};
 use crate::contract::{Node, Object, ObjectKey, labels};
 use crate::core::control::{self, Control};
@@ -70,13 +70,16 @@ pub async fn run(
     cluster: &impl Cluster,
     args: &Status,
 ) -> Result<Outcome, StatusError> {
+    observed::is_about(&args.key);
+    observed::is_of("", &args.pipeline);
     let update = Update::read(context, cluster, args)?;
     let mut backoff = Backoff::new(DEADLINE);
     let mut origin = None;
     loop {
         match update.attempt(&mut origin).await {
             Err(StatusError::Cluster(source @ ClusterError::Conflict { .. })) => {
-                debug!(error = %source, "reading and merging again");
+                let waited_ms = backoff.waited().as_millis() as u64;
+                debug!(object = %args.key, waited_ms, "somebody else was faster: reading and merging again");
                 if !backoff.pause().await {
                     let key = Box::new(args.key.clone());
                     return Err(StatusError::GaveUp { key, waited: backoff.waited(), source });
@@ -117,7 +120,6 @@ struct Look<'a> {
 impl<'a, C: Reads> Update<'a, C> {
     /// Reads the files.
     fn read(context: &'a Context, cluster: &'a C, args: &'a Status) -> Result<Self, StatusError> {
-        info!(object = %args.key, pipeline = args.pipeline, last = args.is_last, "updating status");
         let report_path = context.layout.status_path();
         Ok(Self {
             cluster,
@@ -145,6 +147,7 @@ impl<'a, C: Reads> Update<'a, C> {
         let decision = status::decide(&object, &self.report, &self.control, &run)
             .map_err(|source| self.refused(source))?;
         if is_first {
+            observed::joins_trace_of(&object);
             decision.notices.iter().for_each(|notice| warn!("{notice}"));
         }
         Ok(Look { object, decision, run })
@@ -190,10 +193,10 @@ impl<C: Cluster> Update<'_, C> {
         let Look { object, decision, run } = self.look(origin).await?;
         let uid = object.uid().map(str::to_owned);
         self.write(object, &decision, &run).await?;
+        self.tell(&decision);
         if decision.label {
             self.label(uid.as_deref()).await?;
         }
-        info!(written = decision.status.is_some(), "updated status");
         Ok(Outcome {
             ending: decision.ending,
             is_written: decision.status.is_some(),
@@ -217,11 +220,9 @@ impl<C: Cluster> Update<'_, C> {
             answer => answer?,
         };
         let is_kept = status::workflows_were_kept(status, &answer);
-        if matches!(decision.ending, Ending::Suspended { .. }) {
-            if !status::suspension_was_kept(&answer, run) {
-                return Err(StatusError::Dropped { key: self.key() });
-            }
-            info!("suspended the pipeline");
+        let is_suspended = matches!(decision.ending, Ending::Suspended { .. });
+        if is_suspended && !status::suspension_was_kept(&answer, run) {
+            return Err(StatusError::Dropped { key: self.key() });
         }
         if !is_kept {
             warn!("the cluster has dropped a part of `status.kratix.workflows`: its schema is old");
@@ -248,8 +249,25 @@ impl<C: Cluster> Update<'_, C> {
             Err(ClusterError::Missing { .. }) => Err(StatusError::Gone { key: self.key() }),
             result => result.map_err(StatusError::from),
         }?;
-        info!(label, "labelled the object");
+        info!(object = %key, label, "set the label");
         Ok(())
+    }
+
+    /// One line for the status; the label has its own.
+    fn tell(&self, decision: &Decision) {
+        let (object, ending) = (&self.args.key, ending_text(decision.ending));
+        match decision.status {
+            Some(_) => info!(%object, ending, "wrote the status"),
+            None => info!(%object, ending, "the status stands like that already"),
+        }
+    }
+}
+
+fn ending_text(ending: Ending) -> &'static str {
+    match ending {
+        Ending::GoesOn => "goes on",
+        Ending::Completed => "completed",
+        Ending::Suspended { .. } => "suspended",
     }
 }
 

@@ -6,10 +6,10 @@ mod put;
 
 use std::path::Path;
 
-use tracing::{debug, info, warn};
+use tracing::{debug, debug_span, info, warn};
 
-use super::Context;
 use super::status::FILE_BYTES_MAX;
+use super::{Context, observed};
 use crate::cluster::Cluster;
 use crate::contract::kinds::SYSTEM_NAMESPACE;
 use crate::contract::{Node, Object};
@@ -124,6 +124,8 @@ pub async fn run(
     cluster: &impl Cluster,
     args: &Writer,
 ) -> Result<Outcome, WriterError> {
+    observed::is_of(&args.promise, &args.pipeline);
+    observed::joins(&args.trace_parent, &args.trace_state);
     let draft = match plan(context, args)? {
         Plan::Stop(control) => {
             info!(
@@ -173,7 +175,8 @@ fn plan(context: &Context, args: &Writer) -> Result<Plan, WriterError> {
         return Ok(Plan::Stop(control));
     }
     let executed_at = context.clock.now().to_string();
-    let (work, groups, files) = gather(context, args, &identity, entries, &executed_at)?;
+    let (work, groups, files) = debug_span!("read the output folder")
+        .in_scope(|| gather(context, args, &identity, entries, &executed_at))?;
     let bytes = check_size(args, &identity, &work)?;
     Ok(Plan::Put(Draft { identity, work, groups, files, bytes }))
 }

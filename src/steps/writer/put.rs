@@ -53,7 +53,8 @@ pub(super) async fn put(
             return Err(refused(error, &work, bytes));
         }
         taken = matches!(error, ClusterError::Exists { .. });
-        debug!(work = work.name(), tries, "somebody else was faster");
+        let waited_ms = backoff.waited().as_millis() as u64;
+        debug!(work = work.name(), tries, waited_ms, "somebody else was faster");
         if !backoff.pause().await {
             let (key, waited) = (Box::new(work.key(KIND)), backoff.waited());
             return Err(WriterError::Contended { key, tries, waited, source: error });
