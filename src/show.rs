@@ -1,5 +1,7 @@
 //! `show work`: what a pipeline has produced, from a folder cluster or a live one.
 
+pub mod status;
+
 use std::fmt::Write as _;
 
 use jiff::Timestamp;

@@ -4,6 +4,7 @@ pub mod args;
 pub mod argv0;
 mod dispatch;
 mod settings;
+mod step;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -14,7 +15,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::contract::layout;
 use crate::exit::{Exit, Fault};
 use crate::{local, logging, report};
-use args::{Cli, Command, Level};
+use args::{Cli, Level};
 
 /// Runs the program with these arguments, the first of which is its own name, and returns how it ended.
 pub fn main(arguments: Vec<OsString>) -> Exit {
@@ -77,7 +78,7 @@ fn print(text: &str) -> Exit {
     }
 }
 
-/// A step tells its effects, for the log of its pod; other commands print a result instead.
+/// A step tells its effects, for the log of its pod; other commands, and a dry run, print a result instead.
 fn level(cli: &Cli) -> LevelFilter {
     match cli.common.log {
         Some(Level::Error) => LevelFilter::ERROR,
@@ -85,9 +86,9 @@ fn level(cli: &Cli) -> LevelFilter {
         Some(Level::Info) => LevelFilter::INFO,
         Some(Level::Debug) => LevelFilter::DEBUG,
         Some(Level::Trace) => LevelFilter::TRACE,
-        None => match cli.command {
-            Some(Command::Reader(_) | Command::Writer(_) | Command::Status(_)) => LevelFilter::INFO,
-            _ => LevelFilter::WARN,
+        None => match cli.command.as_ref().and_then(step::is_preview) {
+            Some(false) => LevelFilter::INFO,
+            Some(true) | None => LevelFilter::WARN,
         },
     }
 }

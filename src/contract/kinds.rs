@@ -9,6 +9,8 @@ pub const KRATIX_GROUP: &str = "platform.kratix.io";
 pub const KRATIX_VERSION: &str = "v1alpha1";
 /// Namespace of the Kratix installation: Jobs of promise workflows and their Works live there.
 pub const SYSTEM_NAMESPACE: &str = "kratix-platform-system";
+/// Deployment, and service account, of Kratix's controller in [`SYSTEM_NAMESPACE`] (contract.md 4.6).
+pub const CONTROLLER: &str = "kratix-platform-controller-manager";
 
 /// What a URL of the API server needs to know of a kind.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

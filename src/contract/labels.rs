@@ -20,6 +20,10 @@ pub const HASH: &str = "kratix.io/hash";
 pub const DRY_RUN: &str = "kratix.io/dry-run";
 /// `true` on an object whose workflow waits (contract.md 8.5).
 pub const WORKFLOW_SUSPENDED: &str = "kratix.io/workflow-suspended";
+/// `true` on an object that the controller shall leave alone (contract.md 8.7).
+pub const PAUSED: &str = "kratix.io/paused";
+/// `true` on an object whose workflow shall start again with its first pipeline (contract.md 4.1).
+pub const MANUAL_RECONCILIATION: &str = "kratix.io/manual-reconciliation";
 /// Version of a Promise.
 pub const PROMISE_VERSION: &str = "kratix.io/promise-version";
 /// Who manages a Job; see [`MANAGED_BY_KRATIX`].
@@ -45,7 +49,7 @@ pub const JOB_RESOURCE_KIND: &str = "kratix.io/job-resource-kind";
 pub const JOB_RESOURCE_API_VERSION: &str = "kratix.io/job-resource-api-version";
 
 /// Labels and annotations of this file that a test compares with `docs/contract.md`.
-pub const ALL: [&str; 20] = [
+pub const ALL: [&str; 22] = [
     PROMISE_NAME,
     RESOURCE_NAME,
     RESOURCE_NAMESPACE,
@@ -56,6 +60,8 @@ pub const ALL: [&str; 20] = [
     HASH,
     DRY_RUN,
     WORKFLOW_SUSPENDED,
+    PAUSED,
+    MANUAL_RECONCILIATION,
     PROMISE_VERSION,
     MANAGED_BY,
     TRACE_PARENT,

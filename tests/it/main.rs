@@ -9,22 +9,27 @@
 )]
 #![cfg(test)] // or clippy takes the helpers of tests for production code
 
+mod by_hand;
 mod cli;
+mod clock;
 mod cluster_body;
 mod cluster_contract;
 mod contract_doc;
 mod dockerfiles;
 mod double;
+mod drop_in;
 mod failing;
 mod golden;
 mod hostile;
 mod metadata;
 mod pipeline_golden;
 mod pod;
+mod preview;
 mod reader;
 mod run;
 mod sdk;
 mod show;
+mod show_status;
 mod status;
 mod tidy;
 mod writer;

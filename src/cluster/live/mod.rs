@@ -1,8 +1,11 @@
 //! An API server: one request for each verb, no discovery, objects as the JSON they are.
 
 mod answer;
+mod clock;
 mod config;
 mod connection;
+#[cfg(test)]
+mod outages;
 mod retry;
 #[cfg(test)]
 mod tests;
@@ -10,8 +13,10 @@ mod url;
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
+use std::time::Duration;
 
 use http::{Method, Request, header};
+use jiff::Timestamp;
 use kube::client::{Body, ConfigExt as _};
 use kube::{Client, Config};
 use serde_json::{Value, json};
@@ -19,9 +24,10 @@ use tokio::time::{Instant, sleep, timeout};
 use tower::ServiceBuilder;
 
 use self::answer::{Answer, Refusal, Verdict, judge};
+use self::clock::ServerClock;
 use self::connection::{ConnectionError, Connections};
 use super::name::{check_key, check_scope, check_selector};
-use super::{Cluster, ClusterError, Selector};
+use super::{Cluster, ClusterError, Reads, Selector};
 use crate::contract::labels::FIELD_MANAGER;
 use crate::contract::{Kind, Object, ObjectKey};
 
@@ -41,12 +47,13 @@ const METADATA_JSON: &str =
 /// A cluster behind an API server.
 ///
 /// Each request has a time limit. One that was not answered, or with "later" (429, 5xx), is sent again within the
-/// bounds of the [`RetryPolicy`]. A create whose answer was lost may so end in [`ClusterError::Exists`]; a replace in
+/// bounds of the [`RetryPolicy`]; so is one that was refused by a server that may not know our rights yet. A create whose answer was lost may so end in [`ClusterError::Exists`]; a replace in
 /// [`ClusterError::Conflict`]. Both mean: read again. Every call can be dropped at any time.
 #[derive(Clone)]
 pub struct LiveCluster {
     client: Client,
     policy: RetryPolicy,
+    clock: ServerClock,
 }
 
 /// One question to the server.
@@ -61,10 +68,17 @@ struct Question<'a> {
     body: Option<(&'static str, Vec<u8>)>,
 }
 
+/// How often a question was refused, and since when.
+#[derive(Default)]
+struct Refusals {
+    count: u32,
+    since: Option<Instant>,
+}
+
 impl LiveCluster {
     /// Finds an API server as `live::config` says; nothing is sent yet. Needs a tokio runtime.
-    pub async fn connect() -> Result<Self, ClusterError> {
-        Self::with(&config::find().await?, RetryPolicy::default())
+    pub async fn connect(policy: RetryPolicy) -> Result<Self, ClusterError> {
+        Self::with(&config::find().await?, policy)
     }
 
     /// Returns the cluster at an address that asks for no login, such as `kubectl proxy`. Needs a tokio runtime.
@@ -88,7 +102,8 @@ impl LiveCluster {
             .layer(config.extra_headers_layer().map_err(of_client)?)
             .map_err(tower::BoxError::from)
             .service(Connections::to(config).map_err(failed)?);
-        Ok(Self { client: Client::new(service, config.default_namespace.clone()), policy })
+        let client = Client::new(service, config.default_namespace.clone());
+        Ok(Self { client, policy, clock: ServerClock::default() })
     }
 
     /// Asks until there is an answer that can be used, or no more patience.
@@ -97,7 +112,7 @@ impl LiveCluster {
         let (content_type, body) = body.unzip();
         let body = Body::from(body.unwrap_or_default());
         let started = Instant::now();
-        let mut tries = 0;
+        let (mut tries, mut refusals) = (0, Refusals::default());
         loop {
             tries += 1;
             let mut request =
@@ -116,7 +131,13 @@ impl LiveCluster {
                     tracing::debug!(%method, path, code = answer.code, tries, "answered");
                     match judge(verb, key, &answer) {
                         Verdict::Done(object) => return Ok(object),
-                        Verdict::Refused(refusal) => return Err(refusal),
+                        Verdict::Refused(refusal) => {
+                            let Some(pause) = self.doubt(&refusal, &mut refusals) else {
+                                return Err(refusal);
+                            };
+                            sleep(pause).await;
+                            continue;
+                        }
                         Verdict::Later { detail, after } => (detail, after),
                     }
                 }
@@ -142,8 +163,22 @@ impl LiveCluster {
         }
     }
 
+    /// Returns the pause before a refusal is put to the test, `None` when it is to be believed.
+    fn doubt(&self, refusal: &Refusal, refusals: &mut Refusals) -> Option<Duration> {
+        if !matches!(refusal.code, 401 | 403) {
+            return None;
+        }
+        refusals.count += 1;
+        let since = refusals.since.get_or_insert_with(Instant::now).elapsed();
+        let pause = self.policy.doubt(refusals.count, since, random())?;
+        let (code, pause_ms) = (refusal.code, pause.as_millis());
+        tracing::debug!(code, pause_ms, "refused, will ask again: {}", refusal.error);
+        Some(pause)
+    }
+
     async fn send(&self, request: Request<Body>) -> Result<Answer, kube::Error> {
         let response = self.client.send(request).await?;
+        self.clock.hear(response.headers());
         let code = response.status().as_u16();
         let retry_after = response
             .headers()
@@ -212,7 +247,7 @@ impl LiveCluster {
     }
 }
 
-impl Cluster for LiveCluster {
+impl Reads for LiveCluster {
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, ClusterError> {
         check_key(key)?;
         let path = url::object(&key.kind, key.namespace.as_deref(), &key.name);
@@ -249,6 +284,12 @@ impl Cluster for LiveCluster {
         Ok(objects)
     }
 
+    fn time(&self) -> Option<Timestamp> {
+        self.clock.now()
+    }
+}
+
+impl Cluster for LiveCluster {
     async fn create(&self, kind: &Kind, object: &Object) -> Result<Object, ClusterError> {
         let key = object.key(kind);
         check_key(&key)?;

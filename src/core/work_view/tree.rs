@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::{FileView, GroupView, WorkView};
+use crate::core::text::{age, count, or_dash, table, visible};
 
 /// Returns a table with one line for each Work.
 pub fn listing(works: &[WorkView], now: Timestamp) -> String {
@@ -23,7 +24,7 @@ pub fn listing(works: &[WorkView], now: Timestamp) -> String {
             work.groups.len().to_string(),
             work.files().count().to_string(),
             size(work.bytes()),
-            age(work, now),
+            age(work.executed_at, now),
         ]);
     }
     table(&rows)
@@ -32,64 +33,86 @@ pub fn listing(works: &[WorkView], now: Timestamp) -> String {
 /// Returns one Work: what it is, and each group with its selectors and the tree of its files.
 pub fn tree(work: &WorkView, now: Timestamp) -> String {
     let mut text = format!("{}\n", visible(&work.title));
-    let stored = work.files().map(|file| file.stored).fold(0, usize::saturating_add);
     let facts = [
         ("promise", or_dash(&work.promise)),
         ("resource", or_dash(&work.resource)),
         ("pipeline", or_dash(&work.pipeline)),
         ("dry run", if work.dry_run { "yes".to_owned() } else { String::new() }),
-        ("last run", age(work, now)),
-        (
-            "holds",
-            format!(
-                "{} in {}: {}, {} stored",
-                count(work.files().count(), "file"),
-                count(work.groups.len(), "group"),
-                size(work.bytes()),
-                size(stored)
-            ),
-        ),
+        ("last run", age(work.executed_at, now)),
+        ("holds", holding(work)),
     ];
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
         let _ = writeln!(text, "  {name:<9} {value}");
     }
     for group in &work.groups {
-        let _ = writeln!(text, "\n{}", visible(&group.directory));
-        for selector in &group.selectors {
-            let _ = writeln!(text, "  to {}", visible(selector));
-        }
-        if group.selectors.is_empty() {
-            text.push_str("  no selectors\n");
-        }
-        branches(group).write(&mut text, "");
+        let _ = write!(text, "\n{}", group_tree(group, ""));
     }
+    text
+}
+
+/// Returns how much is in a Work, on one line.
+pub fn holding(work: &WorkView) -> String {
+    let stored = work.files().map(|file| file.stored).fold(0, usize::saturating_add);
+    format!(
+        "{} in {}: {}, {} stored",
+        count(work.files().count(), "file"),
+        count(work.groups.len(), "group"),
+        size(work.bytes()),
+        size(stored)
+    )
+}
+
+/// Returns one group: its selectors, what else is to say of it (empty for nothing), and the tree of its files.
+pub fn group_tree(group: &GroupView, note: &str) -> String {
+    let mut text = format!("{}\n", visible(&group.directory));
+    for selector in &group.selectors {
+        let _ = writeln!(text, "  to {}", visible(selector));
+    }
+    if group.selectors.is_empty() {
+        text.push_str("  no selectors\n");
+    }
+    if !note.is_empty() {
+        let _ = writeln!(text, "  {}", visible(note));
+    }
+    text.push_str(&file_tree(group.files.iter().map(captioned), ""));
     text
 }
 
 /// Deepest folder that is drawn as one; what lies deeper is shown with its path. A Work can hold any path, and a
 /// tree is walked by calls.
-pub const DEPTH_MAX: usize = 32;
+const DEPTH_MAX: usize = 32;
 
-/// A folder of the tree.
-#[derive(Default)]
-struct Branch<'a> {
-    folders: BTreeMap<&'a str, Self>,
-    files: BTreeMap<&'a str, &'a FileView>,
-}
-
-fn branches(group: &GroupView) -> Branch<'_> {
+/// Draws files as a tree with folders first, each line after `indent`. A file is its path and what to say of it.
+pub fn file_tree<'a>(files: impl Iterator<Item = (&'a str, String)>, indent: &str) -> String {
     let mut root = Branch::default();
-    for file in &group.files {
+    for (path, caption) in files {
         let mut branch = &mut root;
-        let mut rest = file.path.as_str();
+        let mut rest = path;
         for _ in 0..DEPTH_MAX {
             let Some((folder, below)) = rest.split_once('/') else { break };
             branch = branch.folders.entry(folder).or_default();
             rest = below;
         }
-        branch.files.insert(rest, file);
+        branch.files.insert(rest, caption);
     }
-    root
+    let mut text = String::new();
+    root.write(&mut text, indent);
+    text
+}
+
+fn captioned(file: &FileView) -> (&str, String) {
+    let caption = match &file.content {
+        Ok(content) => size(content.len()),
+        Err(error) => format!("unreadable: {error}"),
+    };
+    (&file.path, caption)
+}
+
+/// A folder of the tree.
+#[derive(Default)]
+struct Branch<'a> {
+    folders: BTreeMap<&'a str, Self>,
+    files: BTreeMap<&'a str, String>,
 }
 
 impl Branch<'_> {
@@ -104,72 +127,21 @@ impl Branch<'_> {
             let _ = writeln!(text, "{indent}{branch}{}/", visible(name));
             folder.write(text, &format!("{indent}{below}"));
         }
-        for (name, file) in &self.files {
+        for (name, caption) in &self.files {
             let (branch, _) = lead();
-            let what = match &file.content {
-                Ok(content) => size(content.len()),
-                Err(error) => format!("unreadable: {error}"),
-            };
-            let _ = writeln!(text, "{indent}{branch}{}  {what}", visible(name));
+            let _ = writeln!(text, "{indent}{branch}{}  {caption}", visible(name));
         }
     }
-}
-
-fn table<const N: usize>(rows: &[[String; N]]) -> String {
-    let mut widths = [0; N];
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (width, cell) in widths.iter().zip(row) {
-            let _ = write!(line, "{cell:<width$}  ");
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
-}
-
-fn or_dash(text: &str) -> String {
-    if text.is_empty() { "-".to_owned() } else { visible(text) }
-}
-
-/// A name from elsewhere must not move the cursor of a terminal.
-pub(super) fn visible(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| if c.is_control() { c.escape_debug().collect() } else { vec![c] })
-        .collect()
-}
-
-fn count(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Returns a size with three digits or so.
-pub(super) fn size(bytes: usize) -> String {
+pub fn size(bytes: usize) -> String {
     let kilobytes = bytes as f64 / 1e3;
     match bytes {
         0..1_000 => format!("{bytes} B"),
         1_000..100_000 => format!("{kilobytes:.1} kB"),
         100_000..1_000_000 => format!("{kilobytes:.0} kB"),
         _ => format!("{:.1} MB", kilobytes / 1e3),
-    }
-}
-
-/// Returns how long ago a Work was written, in its largest unit.
-fn age(work: &WorkView, now: Timestamp) -> String {
-    let Some(then) = work.executed_at else { return "-".to_owned() };
-    let seconds = now.as_second().saturating_sub(then.as_second());
-    match seconds {
-        ..0 => format!("at {then}"),
-        0..120 => format!("{seconds}s ago"),
-        120..7_200 => format!("{}m ago", seconds / 60),
-        7_200..172_800 => format!("{}h ago", seconds / 3_600),
-        _ => format!("{}d ago", seconds / 86_400),
     }
 }
 
@@ -264,13 +236,7 @@ n/x (dry run)  -        r         -         0       0      0 B     -
     }
 
     #[test]
-    fn ages_and_sizes_are_short() {
-        let age_at = |now: &str| age(&work(), now.parse().unwrap());
-        assert_eq!(age_at("2026-01-02T03:04:05Z"), "0s ago");
-        assert_eq!(age_at("2026-01-02T05:04:04Z"), "119m ago");
-        assert_eq!(age_at("2026-01-03T03:04:05Z"), "24h ago");
-        assert_eq!(age_at("2026-02-02T03:04:05Z"), "31d ago");
-        assert_eq!(age_at("2025-02-02T03:04:05Z"), "at 2026-01-02T03:04:05Z");
+    fn sizes_are_short() {
         assert_eq!(
             [size(999), size(99_949), size(123_456), size(2_500_000)],
             ["999 B", "99.9 kB", "123 kB", "2.5 MB"]

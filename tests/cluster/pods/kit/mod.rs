@@ -33,7 +33,6 @@ pub(crate) fn together() -> RwLockReadGuard<'static, ()> {
 }
 
 /// Lets no other test run: for one that harms the API server, or measures.
-#[allow(dead_code, reason = "the tests that need it may be merged later than this")]
 pub(crate) fn alone() -> RwLockWriteGuard<'static, ()> {
     ORDER.write().unwrap_or_else(PoisonError::into_inner)
 }
