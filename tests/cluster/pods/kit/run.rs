@@ -6,6 +6,7 @@ use super::{kubectl, look_for};
 use crate::api::Api;
 
 /// A Job that runs.
+#[derive(Clone)]
 pub(crate) struct Started {
     api: &'static Api,
     pub(crate) path: String,
@@ -13,7 +14,8 @@ pub(crate) struct Started {
 }
 
 impl Started {
-    pub(super) fn new(api: &'static Api, path: String, name: String) -> Self {
+    /// A Job that is there, at this path of the API.
+    pub(crate) fn new(api: &'static Api, path: String, name: String) -> Self {
         Self { api, path, name }
     }
 
