@@ -4,6 +4,7 @@ mod clock;
 mod crowd;
 mod faults;
 mod kit;
+mod message;
 mod middle;
 mod node;
 mod on_call;
