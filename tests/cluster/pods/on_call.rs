@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::kit::{Recipe, kubectl, once, stage, together};
+use super::kit::{Recipe, kubectl, once, stage, together, words};
 
 /// The part of a description that is about one container.
 fn part<'a>(description: &'a str, container: &str) -> &'a str {
@@ -32,11 +32,8 @@ fn the_description_of_a_pod_holds_what_a_failed_step_said() {
     assert_eq!(end["exitCode"], 3);
     let message = end["message"].as_str().unwrap();
     let description = run.describe();
-    // kubectl indents the first line of a message only.
-    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let expected = format!("Reason: Error Message: {} Exit Code: 3", words(message));
     assert!(words(&description).contains(&expected), "{description}");
-    println!("{description}");
 }
 
 /// A stage says what it says in its log; which one failed, and how, stands in the pod. The object stays readable.

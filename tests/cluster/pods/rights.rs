@@ -6,7 +6,9 @@ use bookend::contract::{Object, kinds};
 use bookend::core::promise::WorkflowType;
 use serde_json::{Value, json};
 
-use super::kit::{Finished, Flow, Recipe, kind_of_grant, once, path, stage, together, wait_for};
+use super::kit::{
+    Finished, Flow, Recipe, Started, kind_of_grant, once, path, stage, together, wait_for, words,
+};
 
 /// What `*` stands for in the rules of the contract.
 const VERBS: [&str; 7] = ["get", "list", "watch", "create", "update", "patch", "delete"];
@@ -152,6 +154,33 @@ fn seven_rights_are_enough() {
         flow.run("1").succeeded();
         flow.run("2").succeeded();
     }
+}
+
+/// Kratix makes the rights a moment before the Job, and the API server may hear of them a moment later.
+#[test]
+#[ignore = "needs a node: tests/cluster/run --node"]
+fn a_right_that_comes_late_is_found_by_the_next_try() {
+    let _others = together();
+    let flow = Recipe { name: "late-right", ..Recipe::default() }.set_up();
+    keep_rights(&flow, |resource, _| resource != "widgets");
+    let started = flow.start(flow.job(0, "1"));
+    let reader = wait_for("the first failure of the reader", || failed_reader(&started));
+    let message = reader["message"].as_str().unwrap();
+    assert!(message.contains("resources [\"widgets\"], verbs [\"get\"]"), "{message}");
+    flow.grant_again();
+    let run = started.wait().completed();
+    assert!(run.containers()[0]["restartCount"].as_u64().unwrap() > 0);
+    let description = run.describe();
+    let last = format!("Last State: Terminated Reason: Error Message: {}", words(message));
+    assert!(words(&description).contains(&last), "{description}");
+}
+
+/// How the reader ended, once it has failed.
+fn failed_reader(started: &Started) -> Option<Value> {
+    let pod = started.pod()?;
+    let reader = &pod["status"]["initContainerStatuses"][0];
+    let states = [&reader["state"]["terminated"], &reader["lastState"]["terminated"]];
+    states.into_iter().find(|state| state["exitCode"] == 4).cloned()
 }
 
 /// Replaces the rules of the flow's roles by single rights, of which only some are kept, and waits until that holds.

@@ -145,3 +145,34 @@ fn a_second_run_renews_the_work_and_a_suspended_one_leaves_it() {
     assert_eq!(second, third, "the run that asks to wait does not touch it");
     assert_eq!(flow.object().label(labels::WORKFLOW_SUSPENDED), Some("true"));
 }
+
+/// What the other tests rely on: that Pod Security would have refused them.
+#[test]
+#[ignore = "needs a node: tests/cluster/run --node"]
+fn the_namespaces_of_these_tests_refuse_pods_that_are_not_restricted() {
+    let _others = together();
+    let flow = recipe("restricted").set_up();
+    let mut job = flow.job(0, "1").into_value();
+    let spec = job.pointer_mut("/spec/template/spec").unwrap().take();
+    let pods = "/api/v1/namespaces/restricted/pods?dryRun=All";
+    let pod = |spec: &Value| {
+        let metadata = json!({ "name": "probe" });
+        json!({ "apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec })
+    };
+    assert_eq!(flow.api.ask("POST", pods, &pod(&spec)).0, 201);
+    for (path, value) in [
+        ("/initContainers/0/securityContext/runAsNonRoot", json!(false)),
+        ("/initContainers/3/securityContext/capabilities", json!({})),
+        ("/containers/0/securityContext/allowPrivilegeEscalation", json!(true)),
+        ("/containers/0/securityContext/seccompProfile", Value::Null),
+    ] {
+        let mut loose = spec.clone();
+        *loose.pointer_mut(path).unwrap() = value;
+        let (status, answer) = flow.api.ask("POST", pods, &pod(&loose));
+        assert_eq!(status, 403, "{path}: {answer}");
+        assert!(
+            answer["message"].as_str().unwrap().contains("PodSecurity \"restricted"),
+            "{answer}"
+        );
+    }
+}
