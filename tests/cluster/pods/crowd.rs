@@ -4,6 +4,7 @@ use bookend::contract::{Object, labels};
 use serde_json::{Value, json};
 
 use super::kit::{Finished, Recipe, Started, alone, stage};
+use super::node::tell;
 
 const OBJECTS: usize = 30;
 const WRITERS: usize = 8;
@@ -93,9 +94,9 @@ fn thirty_jobs_at_once_update_thirty_objects() {
         works.iter().filter(is_its).count() == 1
     };
     let named = requests.iter().filter(named).count();
-    println!(
+    tell(&format!(
         "{OBJECTS} Jobs on {OBJECTS} objects: {at_once} at once, {restarts} restarts, {lost} lost updates"
-    );
+    ));
     assert_eq!((lost, works.len(), named), (0, OBJECTS, OBJECTS));
 }
 
@@ -122,9 +123,9 @@ fn eight_jobs_at_once_update_one_object() {
     let status = &flow.object().0["status"];
     let lost =
         (0..WRITERS).filter(|number| status[format!("key{number}")] != json!(number)).count();
-    println!(
+    tell(&format!(
         "{WRITERS} Jobs on one object: {at_once} at once, {restarts} restarts, {lost} lost keys"
-    );
+    ));
     assert_eq!(lost, 0, "{status}");
     assert_eq!(flow.works().len(), WRITERS);
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::crowd::small;
 use super::kit::{Flow, Recipe, Started, alone, stage, wait_for};
 use super::middle::{Middle, Way};
-use super::node::{ApiServer, set_way_to, wait_for_api_server};
+use super::node::{ApiServer, set_way_to, tell, wait_for_api_server};
 
 /// How long the API server is away, in seconds.
 const OUTAGE: u64 = 10;
@@ -121,7 +121,9 @@ fn outage() {
 }
 
 fn told(fault: &str, failures: usize) {
-    println!("{fault}: {failures} pods, {failures} failures injected, 0 restarts, 0 lost updates");
+    tell(&format!(
+        "{fault}: {failures} pods, {failures} failures injected, 0 restarts, 0 lost updates"
+    ));
 }
 
 #[test]

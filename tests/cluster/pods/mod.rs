@@ -6,6 +6,7 @@ mod debug;
 mod drop_in;
 mod faults;
 mod kit;
+mod message;
 mod middle;
 mod node;
 mod on_call;

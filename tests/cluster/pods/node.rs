@@ -1,6 +1,7 @@
 //! The node under the pods: its API server stopped, killed and started again, packets on its network lost.
 
 use std::fs::{self, OpenOptions};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -91,6 +92,11 @@ pub(super) fn wait_for_api_server() {
 pub(super) fn set_way_to(pod: &str, is_open: bool) {
     let verb = if is_open { "delete" } else { "add" };
     run("ip", &["route", verb, "blackhole", pod]);
+}
+
+/// Says something that is seen though the test passes.
+pub(super) fn tell(text: &str) {
+    writeln!(std::io::stderr(), "{text}").unwrap();
 }
 
 fn listens() -> bool {
