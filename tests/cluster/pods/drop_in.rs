@@ -60,24 +60,33 @@ fn the_commands_of_the_drop_in_page_do_what_it_says() {
     let run = |block: &str| {
         let output = Command::new("bash")
             .args(["-euc", block])
-            .envs([("IMAGE", ADAPTER_IMAGE), ("ORIGINAL", ORIGINAL), ("NAMESPACE", "drop-in"), ("JOB", job)])
+            .envs([
+                ("IMAGE", ADAPTER_IMAGE),
+                ("ORIGINAL", ORIGINAL),
+                ("NAMESPACE", "drop-in"),
+                ("JOB", job),
+            ])
             .output()
             .unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        assert!(output.status.success(), "{block}\n{text}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{block}\n{text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         text
     };
     let ours = format!("{}={ADAPTER_IMAGE}", env::ADAPTER_IMAGE);
     let three = [ADAPTER_IMAGE; 3].join("   ");
     let expected: [&[&str]; 8] = [
-        &[CONFIG_MAP, ORIGINAL],                       // which setting
-        &["patched", "successfully rolled out"],       // set it
-        &[&ours],                                      // on the Deployment
-        &[job, &three],                                // check it
-        &["wrote object", "work=", "updated status"],       // its logs
-        &["env updated", "restarted"],                 // go back
-        &["/bin/pipeline-adapter"],                    // versions
-        &["env updated"],                              // pull secret
+        &[CONFIG_MAP, ORIGINAL],                      // which setting
+        &["patched", "successfully rolled out"],      // set it
+        &[&ours],                                     // on the Deployment
+        &[job, &three],                               // check it
+        &["wrote object", "work=", "updated status"], // its logs
+        &["env updated", "restarted"],                // go back
+        &["/bin/pipeline-adapter"],                   // versions
+        &["env updated"],                             // pull secret
     ];
     assert_eq!(blocks.len(), expected.len());
     for (block, words) in blocks.iter().zip(expected) {

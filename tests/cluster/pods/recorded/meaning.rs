@@ -143,9 +143,9 @@ fn object(object: &Object, job: &Object, went_on: bool) -> Value {
     })
 }
 
-/// A pipeline's entry. What our status step leaves as `Running`, the controller turns into `Succeeded`.
+/// A pipeline's entry. What our status step leaves as `Running`, the controller turns into `Succeeded` or `Failed`.
 fn settled(found: &Value) -> Value {
-    let is_done = found[entry::PHASE] == phase::SUCCEEDED;
+    let is_done = [phase::SUCCEEDED, phase::FAILED].iter().any(|it| found[entry::PHASE] == *it);
     json!({
         "phase": if is_done { json!(phase::RUNNING) } else { found[entry::PHASE].clone() },
         "message": found[entry::MESSAGE], "attempts": found[entry::ATTEMPTS],
