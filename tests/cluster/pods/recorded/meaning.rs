@@ -17,8 +17,13 @@ use crate::api::Api;
 
 /// Everything that is not as recorded.
 pub(super) fn differences(api: &Api, case: &Case, pod: &Pod, job: &Object) -> Vec<String> {
-    let mut found = Vec::new();
-    compare("works", &works_expected(case, pod, job), &works(case.works(api), job), &mut found);
+    let mut differences = Vec::new();
+    compare(
+        "works",
+        &works_expected(case, pod, job),
+        &works(case.works(api), job),
+        &mut differences,
+    );
     let annotation = |key| job.annotation(key).unwrap_or_default();
     let (kind, name) =
         (annotation(labels::JOB_RESOURCE_KIND), annotation(labels::JOB_RESOURCE_NAME));
@@ -29,14 +34,21 @@ pub(super) fn differences(api: &Api, case: &Case, pod: &Pod, job: &Object) -> Ve
             && object.namespace().unwrap_or_default() == namespace
     });
     // After a delete workflow the object itself is gone.
-    let Some(recorded) = recorded else { return found };
+    let Some(recorded) = recorded else { return differences };
     let kind = case.kind_of(pod, &recorded);
     let left = api.must("GET", &path(&kind, &recorded, true), &Value::Null);
     let left = Object::from_value(left).unwrap();
     let went_on = went_on(&recorded, job);
+    if let Some(text) = recorded.text_at(&["status", names::MESSAGE]).filter(|_| went_on) {
+        // `Pending` is the controller's word, when it starts a pipeline; any other is the pipeline's own.
+        let found = left.text_at(&["status", names::MESSAGE]);
+        if text != message::PENDING && found != Some(text) {
+            differences.push(format!("message: expected {text}, found {found:?}"));
+        }
+    }
     let expected = object(&recorded, job, went_on);
-    compare("object", &expected, &object(&left, job, went_on), &mut found);
-    found
+    compare("object", &expected, &object(&left, job, went_on), &mut differences);
+    differences
 }
 
 fn compare(what: &str, expected: &Value, left: &Value, found: &mut Vec<String>) {
@@ -129,8 +141,7 @@ fn object(object: &Object, job: &Object, went_on: bool) -> Value {
         })
         .collect();
     let text = status.get(names::MESSAGE).cloned().unwrap_or_default();
-    // `Pending` is the controller's, when it starts a pipeline.
-    let text = if went_on && text == message::PENDING { Value::Null } else { text };
+    let text = if went_on { Value::Null } else { text };
     let pipeline = job.label(labels::PIPELINE_NAME).unwrap();
     let workflows = object.at(&["status", names::KRATIX, names::WORKFLOWS]).cloned();
     let workflows = workflows.unwrap_or_default();
