@@ -41,7 +41,8 @@ pub(super) struct Pod {
     pub(super) exit_codes: BTreeMap<String, i64>,
 }
 
-/// Every case, or those with one of the words of `BOOKEND_RECORDED` (a,b,c) in their name: all of them where the recordings stand beside the project, else those of `fixtures/recorded`.
+/// Every case, or those with one of the words of `BOOKEND_RECORDED` (a,b,c) in their name: all of them where the
+/// recordings stand beside the project, else those of `fixtures/recorded`.
 pub(super) fn cases() -> Vec<Case> {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/recorded");
     let beside = ["../shared/golden/manager", "../../shared/golden/manager"];
