@@ -76,10 +76,10 @@ pub enum StatusError {
         kinds: Vec<String>,
     },
     /// No object of that name.
-    #[error("there is no {key}")]
+    #[error("there is no {object}")]
     NoObject {
         /// The object.
-        key: ObjectKey,
+        object: String,
     },
 }
 
@@ -126,7 +126,7 @@ pub async fn run(cluster: &impl Cluster, args: &ShowStatus) -> Result<String, St
         }
     };
     let object = cluster.get(&key).await?;
-    let object = object.ok_or_else(|| StatusError::NoObject { key: key.clone() })?;
+    let object = object.ok_or_else(|| StatusError::NoObject { object: key.to_string() })?;
     let view = StatusView::of(&key, &object);
     let mut outlook = status_view::outlook(&view, args.now);
     if !args.with_commands {

@@ -41,7 +41,8 @@ pub(super) struct Pod {
     pub(super) exit_codes: BTreeMap<String, i64>,
 }
 
-/// Every case: all of them where the recordings stand beside the project, else those of `fixtures/recorded`.
+/// Every case, or those with one of the words of `BOOKEND_RECORDED` (a,b,c) in their name: all of them where the
+/// recordings stand beside the project, else those of `fixtures/recorded`.
 pub(super) fn cases() -> Vec<Case> {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/recorded");
     let beside = ["../shared/golden/manager", "../../shared/golden/manager"];
@@ -61,7 +62,12 @@ pub(super) fn cases() -> Vec<Case> {
 
 fn read(folder: &Path) -> Vec<Case> {
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let files = files.filter(|path: &PathBuf| path.extension().is_some_and(|it| it == "json"));
+    let wanted = env::var_os("BOOKEND_RECORDED").unwrap_or_default().into_string().unwrap();
+    let files = files.filter(|path: &PathBuf| {
+        let name = path.file_stem().unwrap().to_string_lossy();
+        path.extension().is_some_and(|it| it == "json")
+            && wanted.split(',').any(|word| name.contains(word))
+    });
     files.map(|path| serde_json::from_slice(&fs::read(path).unwrap()).unwrap()).collect()
 }
 
