@@ -12,7 +12,7 @@ use crate::logging::Format;
 
 /// The two ends of a Kratix pipeline, and the pipeline itself on a laptop
 #[derive(Debug, Parser)]
-#[command(name = "bookend", version, args_override_self = true)]
+#[command(name = "bookend", version, propagate_version = true, args_override_self = true)]
 pub struct Cli {
     /// What to do
     #[command(subcommand)]

@@ -7,8 +7,6 @@ pub mod live;
 mod name;
 mod reads;
 
-use jiff::Timestamp;
-
 use crate::contract::{Kind, Object, ObjectKey};
 
 pub use error::ClusterError;
@@ -18,36 +16,15 @@ pub use reads::Reads;
 /// What a list is narrowed to: labels that must have a value (`Some`) or must be absent (`None`).
 pub type Selector<'a> = [(&'a str, Option<&'a str>)];
 
-/// The Kubernetes verbs that the steps need. Nothing else in the crate talks to an API server.
+/// The Kubernetes verbs that the steps need: those of [`Reads`], and those that change something. Nothing else in the
+/// crate talks to an API server.
 ///
 /// Every implementation refuses a name that would ask for something else than it says, before it asks
 /// ([`ClusterError::BadName`]). Every one honours `metadata.resourceVersion`, keeps the status out of [`Cluster::replace`] and
 /// everything but the status out of [`Cluster::replace_status`], as the API server does for a kind with a status
 /// subresource. A cluster that can be out of reach waits for itself to come back, as
 /// [`live::RetryPolicy`] says; [`ClusterError::Unreachable`] is its last word.
-pub trait Cluster: Sync {
-    /// Returns the object, `None` when it is not there.
-    fn get(
-        &self,
-        key: &ObjectKey,
-    ) -> impl Future<Output = Result<Option<Object>, ClusterError>> + Send;
-
-    /// Returns the objects with these labels, in one namespace or (`None`) in all, sorted by namespace and name.
-    fn list(
-        &self,
-        kind: &Kind,
-        namespace: Option<&str>,
-        labels: &Selector<'_>,
-    ) -> impl Future<Output = Result<Vec<Object>, ClusterError>> + Send;
-
-    /// Like [`Cluster::list`], with `apiVersion`, `kind` and `metadata` only: a Work can be megabytes.
-    fn list_metadata(
-        &self,
-        kind: &Kind,
-        namespace: Option<&str>,
-        labels: &Selector<'_>,
-    ) -> impl Future<Output = Result<Vec<Object>, ClusterError>> + Send;
-
+pub trait Cluster: Reads {
     /// Creates an object and returns it as stored; [`ClusterError::Exists`] when the name is taken.
     fn create(
         &self,
@@ -80,10 +57,4 @@ pub trait Cluster: Sync {
 
     /// Deletes the object; it is no error when it is not there.
     fn delete(&self, key: &ObjectKey) -> impl Future<Output = Result<(), ClusterError>> + Send;
-
-    /// Returns the time in whole seconds by the clock of the cluster, `None` when no answer has told it yet.
-    ///
-    /// Controllers compare what a step writes with their own time, and the clock of a pod's node may be wrong. Asks
-    /// nobody: an API server tells its time with every answer, a folder has none but the machine's.
-    fn time(&self) -> Option<Timestamp>;
 }

@@ -1,21 +1,20 @@
-//! The verbs that change nothing: what a dry run is given instead of a cluster.
+//! The verbs that change nothing: what a dry run is given.
 
 use jiff::Timestamp;
 
-use super::{Cluster, ClusterError, Selector};
+use super::{ClusterError, Selector};
 use crate::contract::{Kind, Object, ObjectKey};
 
-/// A cluster that can only be looked at. Every [`Cluster`] is one.
-///
-/// What takes this instead of a [`Cluster`] cannot write: the compiler says so.
+/// A cluster that can only be looked at. What takes this instead of a [`Cluster`](super::Cluster) cannot write: the
+/// compiler says so.
 pub trait Reads: Sync {
-    /// As [`Cluster::get`].
+    /// Returns the object, `None` when it is not there.
     fn get(
         &self,
         key: &ObjectKey,
     ) -> impl Future<Output = Result<Option<Object>, ClusterError>> + Send;
 
-    /// As [`Cluster::list`].
+    /// Returns the objects with these labels, in one namespace or (`None`) in all, sorted by namespace and name.
     fn list(
         &self,
         kind: &Kind,
@@ -23,7 +22,7 @@ pub trait Reads: Sync {
         labels: &Selector<'_>,
     ) -> impl Future<Output = Result<Vec<Object>, ClusterError>> + Send;
 
-    /// As [`Cluster::list_metadata`].
+    /// Like [`Reads::list`], with `apiVersion`, `kind` and `metadata` only: a Work can be megabytes.
     fn list_metadata(
         &self,
         kind: &Kind,
@@ -31,34 +30,9 @@ pub trait Reads: Sync {
         labels: &Selector<'_>,
     ) -> impl Future<Output = Result<Vec<Object>, ClusterError>> + Send;
 
-    /// As [`Cluster::time`].
+    /// Returns the time in whole seconds by the clock of the cluster, `None` when no answer has told it yet.
+    ///
+    /// Controllers compare what a step writes with their own time, and the clock of a pod's node may be wrong. Asks
+    /// nobody: an API server tells its time with every answer, a folder has none but the machine's.
     fn time(&self) -> Option<Timestamp>;
-}
-
-impl<C: Cluster> Reads for C {
-    async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, ClusterError> {
-        Cluster::get(self, key).await
-    }
-
-    async fn list(
-        &self,
-        kind: &Kind,
-        namespace: Option<&str>,
-        labels: &Selector<'_>,
-    ) -> Result<Vec<Object>, ClusterError> {
-        Cluster::list(self, kind, namespace, labels).await
-    }
-
-    async fn list_metadata(
-        &self,
-        kind: &Kind,
-        namespace: Option<&str>,
-        labels: &Selector<'_>,
-    ) -> Result<Vec<Object>, ClusterError> {
-        Cluster::list_metadata(self, kind, namespace, labels).await
-    }
-
-    fn time(&self) -> Option<Timestamp> {
-        Cluster::time(self)
-    }
 }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bookend::cluster::folder::FolderCluster;
-use bookend::cluster::{Cluster, ClusterError, Selector};
+use bookend::cluster::{Cluster, ClusterError, Reads, Selector};
 use bookend::contract::kinds::WORK;
 use bookend::contract::{Kind, Object, ObjectKey};
 use jiff::Timestamp;
@@ -188,7 +188,7 @@ fn at_once<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-impl Cluster for Double {
+impl Reads for Double {
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, ClusterError> {
         self.request("get", key, self.folder.get(key)).await
     }
@@ -213,6 +213,12 @@ impl Cluster for Double {
         self.request("list", &key, self.folder.list_metadata(kind, namespace, labels)).await
     }
 
+    fn time(&self) -> Option<Timestamp> {
+        self.time
+    }
+}
+
+impl Cluster for Double {
     async fn create(&self, kind: &Kind, object: &Object) -> Result<Object, ClusterError> {
         self.request("create", &object.key(kind), self.folder.create(kind, object)).await
     }
@@ -241,10 +247,6 @@ impl Cluster for Double {
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), ClusterError> {
         self.request("delete", key, self.folder.delete(key)).await
-    }
-
-    fn time(&self) -> Option<Timestamp> {
-        self.time
     }
 }
 

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::name::check_selector;
-use super::{Cluster, ClusterError, Selector};
+use super::{Cluster, ClusterError, Reads, Selector};
 use crate::contract::{Kind, Object, ObjectKey, kinds::NAMESPACE, object::map_entry};
 use crate::files::{folder, write, yaml};
 
@@ -222,7 +222,7 @@ impl FolderCluster {
     }
 }
 
-impl Cluster for FolderCluster {
+impl Reads for FolderCluster {
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, ClusterError> {
         Ok(self.read(key)?.map(Stored::under_version))
     }
@@ -251,6 +251,12 @@ impl Cluster for FolderCluster {
         Ok(objects)
     }
 
+    fn time(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+impl Cluster for FolderCluster {
     async fn create(&self, kind: &Kind, object: &Object) -> Result<Object, ClusterError> {
         if object.resource_version().is_some() {
             let detail = "resourceVersion should not be set on objects to be created".to_owned();
@@ -298,10 +304,6 @@ impl Cluster for FolderCluster {
         let path = self.path(key)?;
         let _lock = self.lock()?;
         Ok(folder::remove(&path)?)
-    }
-
-    fn time(&self) -> Option<Timestamp> {
-        None
     }
 }
 

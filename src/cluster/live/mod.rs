@@ -27,7 +27,7 @@ use self::answer::{Answer, Refusal, Verdict, judge};
 use self::clock::ServerClock;
 use self::connection::{ConnectionError, Connections};
 use super::name::{check_key, check_scope, check_selector};
-use super::{Cluster, ClusterError, Selector};
+use super::{Cluster, ClusterError, Reads, Selector};
 use crate::contract::labels::FIELD_MANAGER;
 use crate::contract::{Kind, Object, ObjectKey};
 
@@ -247,7 +247,7 @@ impl LiveCluster {
     }
 }
 
-impl Cluster for LiveCluster {
+impl Reads for LiveCluster {
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, ClusterError> {
         check_key(key)?;
         let path = url::object(&key.kind, key.namespace.as_deref(), &key.name);
@@ -284,6 +284,12 @@ impl Cluster for LiveCluster {
         Ok(objects)
     }
 
+    fn time(&self) -> Option<Timestamp> {
+        self.clock.now()
+    }
+}
+
+impl Cluster for LiveCluster {
     async fn create(&self, kind: &Kind, object: &Object) -> Result<Object, ClusterError> {
         let key = object.key(kind);
         check_key(&key)?;
@@ -350,10 +356,6 @@ impl Cluster for LiveCluster {
             Err(refusal) if refusal.code != 404 => Err(refusal.error),
             _ => Ok(()),
         }
-    }
-
-    fn time(&self) -> Option<Timestamp> {
-        self.clock.now()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the tests of pods share: a Promise in the cluster, the Jobs that `core::pipeline` makes of it, and what is left.
 
+use std::process::Command;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -106,7 +107,6 @@ impl Recipe {
         let api = node();
         let namespace = self.name;
         make_namespace(api, namespace);
-        make_namespace(api, kinds::SYSTEM_NAMESPACE);
         make_kind(api, self.kind);
         let status = if self.status.is_null() { flat() } else { self.status.clone() };
         let status = Some(status).filter(|status| *status != json!({}));
@@ -121,6 +121,7 @@ impl Recipe {
         });
         let promise = Promise::from_object(&promise).unwrap();
         let flow = Flow { api, promise, request, kind, recipe: self };
+        make_namespace(api, flow.job_namespace());
         let map = scheduling_config_map(&flow.promise, flow.job_namespace());
         api.must("POST", &path(&kinds::CONFIG_MAP, &map, false), &map.into_value());
         flow.grant();
@@ -155,6 +156,14 @@ impl Recipe {
     }
 }
 
+/// Asks kubectl, as somebody on call would.
+pub(super) fn kubectl(args: &[&str]) -> String {
+    let output = Command::new("kubectl").args(args).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "kubectl {args:?}: {said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// A workflow in the cluster.
 pub(super) struct Flow {
     pub(super) api: &'static Api,
@@ -182,6 +191,21 @@ impl Flow {
     /// The object that the workflow is for, as it is now.
     pub(super) fn object(&self) -> Object {
         Object::from_value(self.api.must("GET", &self.object_path(), &Value::Null)).unwrap()
+    }
+
+    /// Changes the request's spec, as its author would.
+    pub(super) fn change(&mut self, spec: &Value) {
+        let path = self.object_path();
+        let changed = self.api.must("PATCH", &path, &json!({ "spec": spec }));
+        self.request = Object::from_value(changed);
+    }
+
+    /// Asks for the object to go, and holds it back for the delete workflow.
+    pub(super) fn delete(&self) {
+        let path = self.object_path();
+        let patch = json!({ "metadata": { "finalizers": ["test.example.com/held"] } });
+        self.api.must("PATCH", &path, &patch);
+        self.api.must("DELETE", &path, &Value::Null);
     }
 
     /// The Works of this Promise, in whatever namespace.
@@ -318,6 +342,13 @@ impl Finished {
         let statuses = self.containers();
         let status = statuses.iter().find(|status| status["name"] == container).unwrap();
         status["state"]["terminated"].clone()
+    }
+
+    /// `kubectl describe pod`.
+    pub(super) fn describe(&self) -> String {
+        let metadata = &self.pod["metadata"];
+        let (namespace, name) = (&metadata["namespace"], &metadata["name"]);
+        kubectl(&["describe", "pod", "-n", namespace.as_str().unwrap(), name.as_str().unwrap()])
     }
 
     /// What a container wrote.
