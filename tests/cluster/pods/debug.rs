@@ -83,13 +83,13 @@ fn filled(document: &str, run: impl Fn(&str, &[&str]) -> String) -> String {
 fn run(functions: &str, scene: &Scene, command: &str) -> String {
     let tools = tempfile::tempdir().unwrap();
     symlink(env!("CARGO_BIN_EXE_bookend"), tools.path().join("bookend")).unwrap();
-    let inherited = std::env::var("PATH").unwrap();
-    // In the place of `kubectl config set-context`, which all tests would share.
+    // The function is in the place of `kubectl config set-context`, which all tests would share.
     let script = format!(
-        "kubectl() {{ command kubectl --namespace \"$namespace\" \"$@\"; }}\n{functions}\n{{ {command}\n}} 2>&1 | sed -E '{NORMAL}'"
+        "PATH={}:$PATH\nkubectl() {{ command kubectl --namespace \"$namespace\" \"$@\"; }}\n\
+         {functions}\n{{ {command}\n}} 2>&1 | sed -E '{NORMAL}'",
+        tools.path().display()
     );
     let mut shell = Command::new("bash");
-    shell.env("PATH", format!("{}:{inherited}", tools.path().display()));
     shell.args(["-c", &script]).envs(&scene.variables).env("image", ADAPTER_IMAGE);
     let output = shell.output().unwrap();
     let mut text = String::from_utf8(output.stdout).unwrap();
