@@ -1,23 +1,22 @@
 //! From parsed arguments to a step on a cluster.
 
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
-use tracing::{info, warn};
+use tracing::info;
 
 use super::AnyFault;
 use super::args::{self, Cli, Command, Common, Output};
 use super::settings;
+use super::step::{self, Step};
 use crate::cluster::Cluster;
 use crate::cluster::folder::FolderCluster;
 use crate::cluster::live::{Effort, LiveCluster};
-use crate::contract::{Layout, layout};
 use crate::exit::{Exit, Fault};
 use crate::local::engine::Process;
 use crate::local::report::Ending;
 use crate::local::{render, run};
-use crate::steps::{Clock, Context, reader, status, writer};
+use crate::steps::Clock;
 use crate::{logging, show};
 
 /// A folder to look at that is not there. A step would make it; looking at it would tell that nothing is in it.
@@ -62,15 +61,18 @@ fn print(text: &str) -> Result<(), PrintError> {
 pub(super) async fn command(cli: Cli) -> Result<Exit, AnyFault> {
     let Some(command) = cli.command else { return Ok(Exit::Done) };
     let common = &cli.common;
-    match command {
-        Command::Reader(args) => on_cluster(common, OnCluster::Reader(&args)).await,
-        Command::Writer(args) => on_cluster(common, OnCluster::Writer(&args)).await,
-        Command::Status(args) => on_cluster(common, OnCluster::Status(&args)).await,
-        Command::Run(args) => local_run(common, *args).await,
+    let only_tells = step::is_preview(&command).unwrap_or_default();
+    let step = match command {
+        Command::Reader(args) => Step::reader(common, &args)?,
+        Command::Writer(args) => Step::writer(common, &args)?,
+        Command::Status(args) => Step::status(common, &args)?,
+        Command::Run(args) => return local_run(common, *args).await,
         Command::Show(args::Show { what: args::What::Work(args) }) => {
-            on_cluster(common, OnCluster::Show(&args)).await
+            return on_cluster(common, OnCluster::Show(args)).await;
         }
-    }
+    };
+    on_cluster(common, if only_tells { OnCluster::Preview(step) } else { OnCluster::Step(step) })
+        .await
 }
 
 /// Runs a workflow here. The report is printed whether or not a stage failed; a failure is told after it.
@@ -89,25 +91,26 @@ async fn local_run(common: &Common, args: args::Run) -> Result<Exit, AnyFault> {
     }
 }
 
-enum OnCluster<'a> {
-    Reader(&'a args::Reader),
-    Writer(&'a args::Writer),
-    Status(&'a args::Status),
-    Show(&'a args::ShowWork),
+enum OnCluster {
+    /// Takes effect.
+    Step(Step),
+    /// Only tells what it would do.
+    Preview(Step),
+    Show(args::ShowWork),
 }
 
 /// Chooses the API server or a folder: the only place that knows the difference.
-async fn on_cluster(common: &Common, step: OnCluster<'_>) -> Result<Exit, AnyFault> {
+async fn on_cluster(common: &Common, what: OnCluster) -> Result<Exit, AnyFault> {
     let started = Instant::now();
     match &common.cluster {
         Some(folder) => {
-            let outcome = run_step(&FolderCluster::new(folder), common, step).await;
+            let outcome = run_on(&FolderCluster::new(folder), common, what).await;
             has_ended(&outcome, started, None);
             outcome
         }
         None => {
-            let cluster = LiveCluster::connect().await?;
-            let outcome = run_step(&cluster, common, step).await;
+            let cluster = LiveCluster::connect(settings::retry_policy(common)).await?;
+            let outcome = run_on(&cluster, common, what).await;
             has_ended(&outcome, started, Some(cluster.effort()));
             outcome
         }
@@ -132,60 +135,29 @@ fn has_ended(outcome: &Result<Exit, AnyFault>, started: Instant, effort: Option<
     );
 }
 
-async fn run_step(
+async fn run_on(
     cluster: &impl Cluster,
     common: &Common,
-    step: OnCluster<'_>,
+    what: OnCluster,
 ) -> Result<Exit, AnyFault> {
-    match step {
-        OnCluster::Reader(args) => {
-            ignore_surplus(&args.surplus);
-            let context = context(Layout::pod().with_input_dir(input_dir(common, &args.input_dir)));
-            reader::run(&context, cluster, &settings::reader(args)?).await?;
-        }
-        OnCluster::Writer(args) => {
-            ignore_surplus(&args.surplus);
-            let root = in_pod(common, &args.input_directory);
-            let context = context(Layout::writer_root(&root));
-            writer::run(&context, cluster, &settings::writer(args)).await?;
-        }
-        OnCluster::Status(args) => {
-            ignore_surplus(&args.surplus);
-            let root = in_pod(common, Path::new(layout::WORK_CREATOR_DIR));
-            let context = context(Layout::writer_root(&root));
-            status::run(&context, cluster, &settings::status(args)?).await?;
+    match what {
+        OnCluster::Step(step) => step.run(cluster).await?,
+        OnCluster::Preview(step) => {
+            folder_is_there(common)?;
+            print(&step.preview(cluster).await?)?;
         }
         OnCluster::Show(args) => {
-            if let Some(folder) = common.cluster.as_ref().filter(|folder| !folder.is_dir()) {
-                return Err(NoFolder { folder: folder.clone() }.into());
-            }
-            let works = settings::show(args, Clock::System.now());
+            folder_is_there(common)?;
+            let works = settings::show(&args, Clock::System.now());
             print(&show::run(cluster, &works).await?)?;
         }
     }
     Ok(Exit::Done)
 }
 
-fn context(layout: Layout) -> Context {
-    Context { layout, clock: Clock::System }
-}
-
-/// `INPUT_DIR`; set but empty means the pod's own, as in Go programs.
-fn input_dir(common: &Common, given: &OsStr) -> PathBuf {
-    let given = if given.is_empty() { OsStr::new(layout::INPUT_DIR) } else { given };
-    in_pod(common, Path::new(given))
-}
-
-/// Puts `--pod-root` before an absolute path of the pod.
-fn in_pod(common: &Common, path: &Path) -> PathBuf {
-    match (&common.pod_root, path.strip_prefix("/")) {
-        (Some(root), Ok(inside)) => root.join(inside),
-        _ => path.to_owned(),
-    }
-}
-
-fn ignore_surplus(surplus: &args::Surplus) {
-    if !surplus.surplus.is_empty() {
-        warn!(words = surplus.surplus.len(), "ignored arguments that no setting takes");
+fn folder_is_there(common: &Common) -> Result<(), NoFolder> {
+    match &common.cluster {
+        Some(folder) if !folder.is_dir() => Err(NoFolder { folder: folder.clone() }),
+        _ => Ok(()),
     }
 }

@@ -5,6 +5,7 @@ pub mod argv0;
 mod dispatch;
 mod process;
 mod settings;
+mod step;
 mod telemetry;
 
 use std::ffi::OsString;
@@ -18,7 +19,7 @@ use crate::exit::{Exit, Fault};
 use crate::logging::Format;
 use crate::telemetry::Telemetry;
 use crate::{local, logging, report};
-use args::{Cli, Command, Level};
+use args::{Cli, Level};
 
 /// Runs the program with these arguments, the first of which is its own name, and returns how it ended.
 pub fn main(arguments: Vec<OsString>) -> Exit {
@@ -90,7 +91,7 @@ fn print(text: &str) -> Exit {
     }
 }
 
-/// A step tells its effects, for the log of its pod; other commands print a result instead.
+/// A step tells its effects, for the log of its pod; other commands, and a dry run, print a result instead.
 fn level(cli: &Cli) -> LevelFilter {
     match cli.common.log {
         Some(Level::Error) => LevelFilter::ERROR,
@@ -98,9 +99,9 @@ fn level(cli: &Cli) -> LevelFilter {
         Some(Level::Info) => LevelFilter::INFO,
         Some(Level::Debug) => LevelFilter::DEBUG,
         Some(Level::Trace) => LevelFilter::TRACE,
-        None => match cli.command {
-            Some(Command::Reader(_) | Command::Writer(_) | Command::Status(_)) => LevelFilter::INFO,
-            _ => LevelFilter::WARN,
+        None => match cli.command.as_ref().and_then(step::is_preview) {
+            Some(false) => LevelFilter::INFO,
+            Some(true) | None => LevelFilter::WARN,
         },
     }
 }

@@ -107,6 +107,19 @@ pub const CONFIG_MAP: Kind = Kind::fixed("", "v1", "ConfigMap", "configmaps", tr
 pub const NAMESPACE: Kind = Kind::fixed("", "v1", "Namespace", "namespaces", false);
 /// `secrets`.
 pub const SECRET: Kind = Kind::fixed("", "v1", "Secret", "secrets", true);
+/// `serviceaccounts`.
+pub const SERVICE_ACCOUNT: Kind = Kind::fixed("", "v1", "ServiceAccount", "serviceaccounts", true);
+/// API group of the four kinds of rights.
+pub const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
+/// `roles.rbac.authorization.k8s.io`.
+pub const ROLE: Kind = Kind::fixed(RBAC_GROUP, "v1", "Role", "roles", true);
+/// `rolebindings.rbac.authorization.k8s.io`.
+pub const ROLE_BINDING: Kind = Kind::fixed(RBAC_GROUP, "v1", "RoleBinding", "rolebindings", true);
+/// `clusterroles.rbac.authorization.k8s.io`.
+pub const CLUSTER_ROLE: Kind = Kind::fixed(RBAC_GROUP, "v1", "ClusterRole", "clusterroles", false);
+/// `clusterrolebindings.rbac.authorization.k8s.io`.
+pub const CLUSTER_ROLE_BINDING: Kind =
+    Kind::fixed(RBAC_GROUP, "v1", "ClusterRoleBinding", "clusterrolebindings", false);
 /// `customresourcedefinitions.apiextensions.k8s.io`.
 pub const CRD: Kind = Kind::fixed(
     "apiextensions.k8s.io",

@@ -8,6 +8,7 @@ pub mod object;
 pub mod pipeline;
 pub mod placement;
 pub mod promise;
+pub mod rbac;
 pub mod schema;
 pub mod selectors;
 pub mod status;

@@ -28,16 +28,31 @@ pub(crate) struct Api {
 /// Returns the API server, with namespaces and CRDs in it and without any object of a case.
 pub(crate) fn api() -> &'static Api {
     static API: OnceLock<Api> = OnceLock::new();
-    let api = API.get_or_init(Api::connect);
+    let api = API.get_or_init(|| {
+        let api = Api::connect("BOOKEND_TEST_CLUSTER");
+        api.install_namespaces();
+        api.install_kinds();
+        api
+    });
     api.remove_all();
     api
 }
 
+/// Returns the API server beside the node, with the CRDs in it. Tests of pods run side by side: nothing is removed.
+pub(crate) fn node() -> &'static Api {
+    static API: OnceLock<Api> = OnceLock::new();
+    API.get_or_init(|| {
+        let api = Api::connect("BOOKEND_TEST_NODE");
+        api.install_kinds();
+        api
+    })
+}
+
 impl Api {
-    fn connect() -> Self {
+    fn connect(marker: &str) -> Self {
         assert!(
-            std::env::var_os("BOOKEND_TEST_CLUSTER").is_some(),
-            "start this with tests/cluster/run: it removes objects, and must not meet another cluster"
+            std::env::var_os(marker).is_some(),
+            "start this with tests/cluster/run: it must not meet another cluster"
         );
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let handle = runtime.handle().clone();
@@ -49,9 +64,7 @@ impl Api {
         });
         // The runtime turns in this thread; the tests wait on its handle.
         thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
-        let api = Self { client, handle };
-        api.install();
-        api
+        Self { client, handle }
     }
 
     /// Sends one request, as another user when there is one, and returns whatever is answered.
@@ -86,19 +99,23 @@ impl Api {
         (reply.status, serde_json::from_slice(&reply.body).unwrap_or_default())
     }
 
-    fn must(&self, method: &str, path: &str, body: &Value) -> Value {
+    /// Sends JSON that has to be accepted, and returns the answer.
+    pub(crate) fn must(&self, method: &str, path: &str, body: &Value) -> Value {
         let (status, answer) = self.ask(method, path, body);
         assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
         answer
     }
 
-    fn install(&self) {
+    fn install_namespaces(&self) {
         for name in NAMESPACES {
             let namespace =
                 json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
             let (status, answer) = self.ask("POST", "/api/v1/namespaces", &namespace);
             assert!(status == 201 || status == 409, "{name}: {answer}");
         }
+    }
+
+    fn install_kinds(&self) {
         let crds = bookend::files::yaml::parse_objects(include_bytes!("crds.yaml")).unwrap();
         for crd in crds {
             let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";

@@ -1,4 +1,5 @@
 //! What needs a real API server: `tests/cluster/run` starts one and runs these tests, which are ignored otherwise.
+//! `tests/cluster/run --node` starts a node too, for the tests of [`pods`].
 
 #![allow(
     clippy::unwrap_used,
@@ -13,6 +14,7 @@ mod api;
 mod contract;
 mod golden;
 mod kills;
+mod pods;
 mod proxy;
 mod races;
 mod stages;

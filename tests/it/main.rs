@@ -10,6 +10,7 @@
 #![cfg(test)] // or clippy takes the helpers of tests for production code
 
 mod cli;
+mod clock;
 mod cluster_body;
 mod cluster_contract;
 mod contract_doc;

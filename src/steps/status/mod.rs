@@ -5,21 +5,24 @@
 //! container sets the label. A label without an entry would be a workflow that nothing wakes.
 
 mod error;
+mod preview;
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tracing::{debug, info, warn};
 
 use super::backoff::{Backoff, DEADLINE, answered};
 use super::{Context, observed};
-use crate::cluster::{Cluster, ClusterError};
+use crate::cluster::{Cluster, ClusterError, Reads};
 use crate::contract::{Node, Object, ObjectKey, labels};
 use crate::core::control::{self, Control};
 use crate::core::status::{self, Decision, Ending, Notice, Refusal, Run};
 use crate::files::read;
 
 pub use error::StatusError;
+pub use preview::{Preview, preview};
 
 /// Largest status or workflow control file that is read by default, in bytes. The API server takes objects of
 /// about 1.5 MiB, with everything else that stands in them.
@@ -67,17 +70,7 @@ pub async fn run(
     cluster: &impl Cluster,
     args: &Status,
 ) -> Result<Outcome, StatusError> {
-    observed::is_about(&args.key);
-    observed::is_of("", &args.pipeline);
-    let report_path = context.layout.status_path();
-    let update = Update {
-        cluster,
-        args,
-        report: read_report(&report_path, args.file_bytes_max)?,
-        report_path,
-        control: read_control(&context.layout.workflow_control_path(), args.file_bytes_max)?,
-        now: context.clock.now(),
-    };
+    let update = Update::read(context, cluster, args)?;
     let mut backoff = Backoff::new(DEADLINE);
     let mut origin = None;
     loop {
@@ -100,6 +93,8 @@ struct Origin {
     uid: Option<String>,
     /// A change of the spec after this is news to the controller, whatever the pipeline did.
     generation: i64,
+    /// The same in all tries, so that one finds what another has written.
+    now: Timestamp,
 }
 
 /// One run of the step.
@@ -110,40 +105,52 @@ struct Update<'a, C> {
     report_path: PathBuf,
     report: Map<String, Value>,
     control: Control,
-    /// The same in all tries, so that one finds what another has written.
-    now: jiff::Timestamp,
+    context: &'a Context,
 }
 
-impl<C: Cluster> Update<'_, C> {
-    /// Reads, decides and writes once.
-    async fn attempt(&self, origin: &mut Option<Origin>) -> Result<Outcome, StatusError> {
+/// What was seen and decided in one try.
+struct Look<'a> {
+    object: Object,
+    decision: Decision,
+    run: Run<'a>,
+}
+
+impl<'a, C: Reads> Update<'a, C> {
+    /// Reads the files.
+    fn read(context: &'a Context, cluster: &'a C, args: &'a Status) -> Result<Self, StatusError> {
+        observed::is_about(&args.key);
+        observed::is_of("", &args.pipeline);
+        let report_path = context.layout.status_path();
+        Ok(Self {
+            cluster,
+            args,
+            report: read_report(&report_path, args.file_bytes_max)?,
+            report_path,
+            control: read_control(&context.layout.workflow_control_path(), args.file_bytes_max)?,
+            context,
+        })
+    }
+
+    /// Reads the object and decides, and writes nothing.
+    async fn look(&self, origin: &mut Option<Origin>) -> Result<Look<'a>, StatusError> {
         let object = self.get(origin.is_none()).await?;
         let is_first = origin.is_none();
         let origin = origin.get_or_insert_with(|| Origin {
             uid: object.uid().map(str::to_owned),
             generation: object.generation().unwrap_or_default(),
+            now: self.context.time(self.cluster),
         });
         if object.uid() != origin.uid.as_deref() {
             return Err(StatusError::Replaced { key: self.key() });
         }
-        let run = self.describe(origin.generation);
+        let run = self.describe(origin);
         let decision = status::decide(&object, &self.report, &self.control, &run)
             .map_err(|source| self.refused(source))?;
         if is_first {
             observed::joins_trace_of(&object);
             decision.notices.iter().for_each(|notice| warn!("{notice}"));
         }
-        self.write(object, &decision, &run).await?;
-        self.tell(&decision);
-        if decision.label {
-            self.label(origin).await?;
-        }
-        Ok(Outcome {
-            ending: decision.ending,
-            is_written: decision.status.is_some(),
-            is_labelled: decision.label,
-            notices: decision.notices,
-        })
+        Ok(Look { object, decision, run })
     }
 
     async fn get(&self, is_first: bool) -> Result<Object, StatusError> {
@@ -153,6 +160,48 @@ impl<C: Cluster> Update<'_, C> {
             StatusError::Missing { key }
         } else {
             StatusError::Gone { key }
+        })
+    }
+
+    fn describe(&self, origin: &Origin) -> Run<'a> {
+        Run {
+            workflow_type: &self.args.workflow_type,
+            action: &self.args.action,
+            pipeline: &self.args.pipeline,
+            is_last: self.args.is_last,
+            dry_run: self.args.dry_run,
+            generation: origin.generation,
+            now: origin.now,
+        }
+    }
+
+    fn refused(&self, source: Refusal) -> StatusError {
+        match source {
+            Refusal::NoEntry { .. } => StatusError::NotPrepared { key: self.key(), source },
+            _ => StatusError::Report { path: self.report_path.clone(), source },
+        }
+    }
+
+    fn key(&self) -> Box<ObjectKey> {
+        Box::new(self.args.key.clone())
+    }
+}
+
+impl<C: Cluster> Update<'_, C> {
+    /// Reads, decides and writes once.
+    async fn attempt(&self, origin: &mut Option<Origin>) -> Result<Outcome, StatusError> {
+        let Look { object, decision, run } = self.look(origin).await?;
+        let uid = object.uid().map(str::to_owned);
+        self.write(object, &decision, &run).await?;
+        tell(&self.args.key, &decision);
+        if decision.label {
+            self.label(uid.as_deref()).await?;
+        }
+        Ok(Outcome {
+            ending: decision.ending,
+            is_written: decision.status.is_some(),
+            is_labelled: decision.label,
+            notices: decision.notices,
         })
     }
 
@@ -193,8 +242,8 @@ impl<C: Cluster> Update<'_, C> {
         }
     }
 
-    async fn label(&self, origin: &Origin) -> Result<(), StatusError> {
-        let (key, uid) = (&self.args.key, origin.uid.as_deref());
+    async fn label(&self, uid: Option<&str>) -> Result<(), StatusError> {
+        let key = &self.args.key;
         let (label, value) = (labels::WORKFLOW_SUSPENDED, labels::TRUE);
         match answered(|| self.cluster.set_label(key, uid, label, value)).await {
             Err(ClusterError::Missing { .. }) => Err(StatusError::Gone { key: self.key() }),
@@ -203,37 +252,14 @@ impl<C: Cluster> Update<'_, C> {
         info!(object = %key, label, "set the label");
         Ok(())
     }
+}
 
-    /// One line for the status; the label has its own.
-    fn tell(&self, decision: &Decision) {
-        let (object, ending) = (&self.args.key, ending_text(decision.ending));
-        match decision.status {
-            Some(_) => info!(%object, ending, "wrote the status"),
-            None => info!(%object, ending, "the status stands like that already"),
-        }
-    }
-
-    fn describe(&self, generation: i64) -> Run<'_> {
-        Run {
-            workflow_type: &self.args.workflow_type,
-            action: &self.args.action,
-            pipeline: &self.args.pipeline,
-            is_last: self.args.is_last,
-            dry_run: self.args.dry_run,
-            generation,
-            now: self.now,
-        }
-    }
-
-    fn refused(&self, source: Refusal) -> StatusError {
-        match source {
-            Refusal::NoEntry { .. } => StatusError::NotPrepared { key: self.key(), source },
-            _ => StatusError::Report { path: self.report_path.clone(), source },
-        }
-    }
-
-    fn key(&self) -> Box<ObjectKey> {
-        Box::new(self.args.key.clone())
+/// One line for the status; the label has its own.
+fn tell(object: &ObjectKey, decision: &Decision) {
+    let ending = ending_text(decision.ending);
+    match decision.status {
+        Some(_) => info!(%object, ending, "wrote the status"),
+        None => info!(%object, ending, "the status stands like that already"),
     }
 }
 
