@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tracing::{debug_span, info};
 
 use super::backoff::answered;
-use super::{Context, observed};
+use super::observed;
 use crate::cluster::{Cluster, ClusterError, Reads};
 use crate::contract::{Object, ObjectKey, env, labels};
 use crate::core::object;
@@ -108,7 +108,6 @@ pub async fn run(
     cluster: &impl Cluster,
     args: &Reader,
 ) -> Result<Outcome, ReaderError> {
-    observed::is_about(&args.key);
     let Plan { path, text } = plan(context, cluster, args).await?;
     debug_span!("write the file", bytes = text.len())
         .in_scope(|| files::write::atomic(&path, text.as_bytes()))?;
@@ -142,7 +141,7 @@ pub async fn plan(
     cluster: &impl Reads,
     args: &Reader,
 ) -> Result<Plan, ReaderError> {
-    info!(object = %args.key, dry_run = args.dry_run, "reading object");
+    observed::is_about(&args.key);
     let object = fetch(cluster, args).await?;
     let document = object::published(object, args.keep_managed_fields);
     Ok(Plan { path: context.layout.object_path(), text: files::yaml::write(&document) })

@@ -1,6 +1,7 @@
 //! An API server: one request for each verb, no discovery, objects as the JSON they are.
 
 mod answer;
+mod ask;
 mod clock;
 mod config;
 mod connection;
@@ -12,23 +13,19 @@ mod retry;
 mod tests;
 mod url;
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
-use std::time::Duration;
 
-use http::{Method, Request, Uri, header};
+use http::{Method, Uri};
 use jiff::Timestamp;
-use kube::client::{Body, ConfigExt as _};
+use kube::client::ConfigExt as _;
 use kube::{Client, Config};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, timeout};
 use tower::ServiceBuilder;
-use tracing::Instrument as _;
 
-use self::answer::{Answer, Refusal, Verdict, judge};
+use self::answer::Refusal;
+use self::ask::Question;
 use self::clock::ServerClock;
-use self::connection::{ConnectionError, Connections};
+use self::connection::Connections;
 use self::effort::Tally;
 use super::name::{check_key, check_scope, check_selector};
 use super::{Cluster, ClusterError, Reads, Selector};
@@ -58,28 +55,9 @@ const METADATA_JSON: &str =
 pub struct LiveCluster {
     client: Client,
     policy: RetryPolicy,
-    clock: ServerClock,
     server: Uri,
     tally: Arc<Tally>,
-}
-
-/// One question to the server.
-struct Question<'a> {
-    /// As RBAC names it.
-    verb: &'static str,
-    /// What it is about, for messages.
-    key: &'a ObjectKey,
-    method: Method,
-    path: String,
-    accept: &'static str,
-    body: Option<(&'static str, Vec<u8>)>,
-}
-
-/// How often a question was refused, and since when.
-#[derive(Default)]
-struct Refusals {
-    count: u32,
-    since: Option<Instant>,
+    clock: ServerClock,
 }
 
 impl LiveCluster {
@@ -110,105 +88,13 @@ impl LiveCluster {
             .map_err(tower::BoxError::from)
             .service(Connections::to(config).map_err(failed)?);
         let client = Client::new(service, config.default_namespace.clone());
-        let server = config.cluster_url.clone();
-        Ok(Self { client, policy, clock: ServerClock::default(), server, tally: Arc::default() })
+        let (server, tally) = (config.cluster_url.clone(), Arc::default());
+        Ok(Self { client, policy, server, tally, clock: ServerClock::default() })
     }
 
     /// What all requests, also those of clones, have cost so far.
     pub fn effort(&self) -> Effort {
         self.tally.effort()
-    }
-
-    /// Asks until there is an answer that can be used, or no more patience.
-    async fn ask(&self, question: Question<'_>) -> Result<Object, Refusal> {
-        let Question { verb, key, method, path, accept, body } = question;
-        let (content_type, body) = body.unzip();
-        let body = Body::from(body.unwrap_or_default());
-        let started = Instant::now();
-        let (mut tries, mut refusals) = (0, Refusals::default());
-        loop {
-            tries += 1;
-            let mut request =
-                Request::builder().method(&method).uri(&path).header(header::ACCEPT, accept);
-            if let Some(content_type) = content_type {
-                request = request.header(header::CONTENT_TYPE, content_type);
-            }
-            let body = body.try_clone().unwrap_or_else(Body::empty);
-            let request = request.body(body).map_err(|error| {
-                let detail = config::chain(&error);
-                ClusterError::Malformed { verb, key: Box::new(key.clone()), detail }
-            })?;
-            let span = effort::request_span(&self.server, verb, &method, &path, key, tries);
-            self.tally.asks();
-            let answer = timeout(self.policy.try_time_max, self.send(request));
-            let (detail, after) = match answer.instrument(span.clone()).await {
-                Ok(Ok(answer)) => {
-                    tracing::trace!(%method, path, code = answer.code, tries, "answered");
-                    effort::answered(&span, answer.code);
-                    match judge(verb, key, &answer) {
-                        Verdict::Done(object) => return Ok(object),
-                        Verdict::Refused(refusal) => {
-                            let Some(pause) = self.doubt(&refusal, &mut refusals) else {
-                                return Err(refusal);
-                            };
-                            sleep(pause).await;
-                            continue;
-                        }
-                        Verdict::Later { detail, after } => (detail, after),
-                    }
-                }
-                Ok(Err(error)) if is_final(&error) => {
-                    let detail = effort::lost(&span, config::of_client(&error));
-                    let key = Box::new(key.clone());
-                    return Err(ClusterError::Untrusted { verb, key, detail }.into());
-                }
-                Ok(Err(error)) => (effort::lost(&span, config::of_client(&error)), None),
-                Err(_) => {
-                    let limit = self.policy.try_time_max;
-                    (effort::lost(&span, format!("no answer within {limit:?}")), None)
-                }
-            };
-            drop(span);
-            let pause = self.policy.pause(tries, started.elapsed(), after, random());
-            let Some(pause) = pause else {
-                let (key, waited) = (Box::new(key.clone()), started.elapsed());
-                return Err(ClusterError::Unreachable { verb, key, tries, waited, detail }.into());
-            };
-            let waited_ms = started.elapsed().as_millis() as u64;
-            // Said once: the error says how it ended.
-            if tries == 1 {
-                tracing::warn!(verb, object = %key, waited_ms, "will ask again for a while: {detail}");
-            } else {
-                tracing::debug!(verb, object = %key, tries, waited_ms, "will ask again: {detail}");
-            }
-            self.tally.waits(pause);
-            sleep(pause).await;
-        }
-    }
-
-    /// Returns the pause before a refusal is put to the test, `None` when it is to be believed.
-    fn doubt(&self, refusal: &Refusal, refusals: &mut Refusals) -> Option<Duration> {
-        if !matches!(refusal.code, 401 | 403) {
-            return None;
-        }
-        refusals.count += 1;
-        let since = refusals.since.get_or_insert_with(Instant::now).elapsed();
-        let pause = self.policy.doubt(refusals.count, since, random())?;
-        let (code, pause_ms) = (refusal.code, pause.as_millis());
-        tracing::debug!(code, pause_ms, "refused, will ask again: {}", refusal.error);
-        Some(pause)
-    }
-
-    async fn send(&self, request: Request<Body>) -> Result<Answer, kube::Error> {
-        let response = self.client.send(request).await?;
-        self.clock.hear(response.headers());
-        let code = response.status().as_u16();
-        let retry_after = response
-            .headers()
-            .get(header::RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        let body = response.into_body().collect_bytes().await?.into();
-        Ok(Answer { code, retry_after, body })
     }
 
     /// Writes an object to `path`, which is `resource` (create) or `resource/name` and more.
@@ -396,18 +282,4 @@ fn items(page: &mut Object, kind: &Kind) -> Vec<Object> {
             object
         })
         .collect()
-}
-
-/// Whether the next try would end in the same way.
-fn is_final(error: &kube::Error) -> bool {
-    let bad_certificate = match error {
-        kube::Error::Service(cause) => cause.downcast_ref().is_some_and(ConnectionError::is_final),
-        _ => false,
-    };
-    bad_certificate || config::failed_login(error).is_some()
-}
-
-/// Returns a number that differs from process to process and from call to call; no secret depends on it.
-fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
 }

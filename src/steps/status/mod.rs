@@ -70,8 +70,6 @@ pub async fn run(
     cluster: &impl Cluster,
     args: &Status,
 ) -> Result<Outcome, StatusError> {
-    observed::is_about(&args.key);
-    observed::is_of("", &args.pipeline);
     let update = Update::read(context, cluster, args)?;
     let mut backoff = Backoff::new(DEADLINE);
     let mut origin = None;
@@ -120,6 +118,8 @@ struct Look<'a> {
 impl<'a, C: Reads> Update<'a, C> {
     /// Reads the files.
     fn read(context: &'a Context, cluster: &'a C, args: &'a Status) -> Result<Self, StatusError> {
+        observed::is_about(&args.key);
+        observed::is_of("", &args.pipeline);
         let report_path = context.layout.status_path();
         Ok(Self {
             cluster,
@@ -193,7 +193,7 @@ impl<C: Cluster> Update<'_, C> {
         let Look { object, decision, run } = self.look(origin).await?;
         let uid = object.uid().map(str::to_owned);
         self.write(object, &decision, &run).await?;
-        self.tell(&decision);
+        tell(&self.args.key, &decision);
         if decision.label {
             self.label(uid.as_deref()).await?;
         }
@@ -252,14 +252,14 @@ impl<C: Cluster> Update<'_, C> {
         info!(object = %key, label, "set the label");
         Ok(())
     }
+}
 
-    /// One line for the status; the label has its own.
-    fn tell(&self, decision: &Decision) {
-        let (object, ending) = (&self.args.key, ending_text(decision.ending));
-        match decision.status {
-            Some(_) => info!(%object, ending, "wrote the status"),
-            None => info!(%object, ending, "the status stands like that already"),
-        }
+/// One line for the status; the label has its own.
+fn tell(object: &ObjectKey, decision: &Decision) {
+    let ending = ending_text(decision.ending);
+    match decision.status {
+        Some(_) => info!(%object, ending, "wrote the status"),
+        None => info!(%object, ending, "the status stands like that already"),
     }
 }
 

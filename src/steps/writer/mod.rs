@@ -124,8 +124,6 @@ pub async fn run(
     cluster: &impl Cluster,
     args: &Writer,
 ) -> Result<Outcome, WriterError> {
-    observed::is_of(&args.promise, &args.pipeline);
-    observed::joins(&args.trace_parent, &args.trace_state);
     let draft = match plan(context, args)? {
         Plan::Stop(control) => {
             info!(
@@ -167,6 +165,8 @@ struct Draft {
 
 /// Reads the files and decides; nothing is asked of the cluster.
 fn plan(context: &Context, args: &Writer) -> Result<Plan, WriterError> {
+    observed::is_of(&args.promise, &args.pipeline);
+    observed::joins(&args.trace_parent, &args.trace_state);
     let identity = args.identity();
     identity.check()?;
     let entries = read_selectors(&context.layout.destination_selectors_path())?;
