@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tracing::{debug_span, info};
 
 use super::backoff::answered;
-use super::observed;
+use super::{Context, observed};
 use crate::cluster::{Cluster, ClusterError, Reads};
 use crate::contract::{Object, ObjectKey, env, labels};
 use crate::core::object;
