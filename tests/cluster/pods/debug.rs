@@ -18,7 +18,7 @@ use super::kit::{
 const UPDATE: &str = "BOOKEND_UPDATE";
 /// What differs from run to run, made equal. Nothing of the shell or of the steps is left out.
 const NORMAL: &str = "s/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z/2026-01-02T03:04:05Z/g; \
-                      s/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/01234567-89ab-cdef-0123-456789abcdef/g; \
+                      s/\"?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\"?/01234567-89ab-cdef-0123-456789abcdef/g; \
                       s/resourceVersion: \"[0-9]+\"/resourceVersion: \"1\"/; s/^# would write [0-9]+/# would write 500/";
 
 /// Where the commands of a block run: the name of the comment above it.
