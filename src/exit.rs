@@ -44,6 +44,24 @@ pub trait Fault: Error {
     }
 }
 
+/// Returns why an error came about, the nearest cause first.
+///
+/// A cause whose text already stands in the line above is left out: some libraries print their source in their own text.
+pub fn causes(error: &dyn Error) -> Vec<String> {
+    let mut causes = Vec::new();
+    let mut above = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if !above.contains(&text) {
+            causes.push(text.trim_end().to_owned());
+            above = text;
+        }
+        next = cause.source();
+    }
+    causes
+}
+
 impl<E: Fault + 'static> From<E> for Box<dyn Fault> {
     fn from(error: E) -> Self {
         Box::new(error)

@@ -16,3 +16,4 @@ pub mod logging;
 pub mod report;
 pub mod show;
 pub mod steps;
+pub mod telemetry;

@@ -4,25 +4,19 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::exit::Fault;
+use tracing::error;
+
+use crate::exit::{Exit, Fault, causes};
+use crate::logging::{self, Format, REPORT};
 
 /// The kubelet keeps this many bytes of a termination message.
 pub const TERMINATION_LOG_BYTES_MAX: usize = 4096;
 
 /// Returns the block that is shown for an error: what, causes, hint.
-///
-/// A cause whose text already stands in the line above is left out: some libraries print their source in their own text.
 pub fn render(fault: &dyn Fault) -> String {
     let mut text = format!("error: {fault}\n");
-    let mut above = fault.to_string();
-    let mut cause: Option<&(dyn Error + 'static)> = fault.source();
-    while let Some(error) = cause {
-        let line = error.to_string();
-        if !above.contains(&line) {
-            let _ = writeln!(text, "  caused by: {}", line.trim_end().replace('\n', "\n    "));
-            above = line;
-        }
-        cause = error.source();
+    for cause in causes(fault) {
+        let _ = writeln!(text, "  caused by: {}", cause.replace('\n', "\n    "));
     }
     if let Some(hint) = fault.hint() {
         let _ = writeln!(text, "  hint: {}", hint.replace('\n', "\n    "));
@@ -30,15 +24,35 @@ pub fn render(fault: &dyn Fault) -> String {
     text
 }
 
-/// Writes the block to stderr and, where the kubelet made one, to the termination log.
-pub fn tell(fault: &dyn Fault, termination_log: &Path) {
-    tell_text(&render(fault), termination_log);
+/// Tells an error as a log line or as a block, and where the kubelet made one, in the termination log.
+pub fn tell(fault: &(dyn Fault + 'static), format: Format, termination_log: &Path) {
+    let source: &(dyn Error + 'static) = fault;
+    let exit_code = fault.exit() as u8;
+    // In `Plain` nobody but a trace hears of it.
+    error!(target: REPORT, exit_code, error = source, hint = fault.hint(), "{fault}");
+    let text = render(fault);
+    if format == Format::Plain {
+        logging::to_stderr(&text);
+    }
+    leave(&text, termination_log);
 }
 
-/// Does the same with a text that is ready, such as a usage error.
-pub fn tell_text(text: &str, termination_log: &Path) {
-    crate::logging::to_stderr(text);
-    // Only a file that is there already: on a laptop there is none, and nothing shall be made in /dev.
+/// Does the same with a usage error, whose text is ready: what is wrong, an empty line, how it is used.
+pub fn tell_usage(text: &str, format: Format, termination_log: &Path) {
+    match format {
+        Format::Plain => logging::to_stderr(text),
+        Format::Json => {
+            let (what, usage) = text.split_once("\n\n").unwrap_or((text, ""));
+            let what = what.strip_prefix("error: ").unwrap_or(what).trim_end();
+            let exit_code = Exit::Usage as u8;
+            error!(target: REPORT, exit_code, hint = usage.trim(), "{what}");
+        }
+    }
+    leave(text, termination_log);
+}
+
+/// Only a file that is there already is written: on a laptop there is none, and nothing shall be made in /dev.
+fn leave(text: &str, termination_log: &Path) {
     if termination_log.is_file() {
         let _ = std::fs::write(termination_log, cut(text, TERMINATION_LOG_BYTES_MAX));
     }
@@ -56,7 +70,6 @@ fn cut(text: &str, bytes_max: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exit::Exit;
 
     #[derive(Debug, thiserror::Error)]
     #[error("failed to read `a`")]
@@ -100,10 +113,10 @@ mod tests {
     fn the_termination_log_is_written_only_where_it_exists() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("termination-log");
-        tell(&Outer { source: Inner { source: Leaf } }, &path);
+        tell(&Outer { source: Inner { source: Leaf } }, Format::Plain, &path);
         assert!(!path.exists());
         std::fs::write(&path, "").unwrap();
-        tell(&Outer { source: Inner { source: Leaf } }, &path);
+        tell(&Outer { source: Inner { source: Leaf } }, Format::Plain, &path);
         assert!(std::fs::read_to_string(&path).unwrap().starts_with("error: failed to read `a`"));
     }
 }

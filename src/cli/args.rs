@@ -12,7 +12,7 @@ use crate::logging::Format;
 
 /// The two ends of a Kratix pipeline, and the pipeline itself on a laptop
 #[derive(Debug, Parser)]
-#[command(name = "bookend", version, args_override_self = true)]
+#[command(name = "bookend", version, propagate_version = true, args_override_self = true)]
 pub struct Cli {
     /// What to do
     #[command(subcommand)]
@@ -49,6 +49,17 @@ pub struct Common {
     /// Put this before every absolute path of the pod
     #[arg(long, global = true, env = "BOOKEND_POD_ROOT", value_name = "DIR", hide = true)]
     pub pod_root: Option<PathBuf>,
+    /// Ask again for so many seconds when an API server refuses access: one that has just started refuses what it allows
+    /// a moment later
+    #[arg(
+        long,
+        global = true,
+        env = "BOOKEND_REFUSAL_WAIT",
+        value_name = "SECONDS",
+        default_value_t = 3,
+        value_parser = clap::value_parser!(u64).range(..=60)
+    )]
+    pub refusal_wait: u64,
     /// Show log lines from this level on; without it `info` in a step, `warn` elsewhere
     #[arg(long, global = true, env = "BOOKEND_LOG", value_name = "LEVEL")]
     pub log: Option<Level>,
@@ -112,6 +123,14 @@ pub struct DryRun {
     pub dry_run: String,
 }
 
+/// Whether to act, or only to tell.
+#[derive(Debug, Args)]
+pub struct Preview {
+    /// Print what would be done, and write nothing; not to be confused with a dry run of Kratix
+    #[arg(long = "dry-run")]
+    pub preview: bool,
+}
+
 /// Words that the original takes and does not use.
 #[derive(Debug, Args)]
 pub struct Surplus {
@@ -135,6 +154,9 @@ pub struct Reader {
     /// Keep `metadata.managedFields` in object.yaml
     #[arg(long, env = "BOOKEND_KEEP_MANAGED_FIELDS")]
     pub keep_managed_fields: bool,
+    /// Act or tell
+    #[command(flatten)]
+    pub preview: Preview,
     /// Words without use
     #[command(flatten)]
     pub surplus: Surplus,
@@ -144,13 +166,13 @@ pub struct Reader {
 #[derive(Debug, Args)]
 pub struct Writer {
     /// Folder that holds `input`, `metadata` and `kratix-system`
-    #[arg(long, value_name = "DIR")]
-    pub input_directory: PathBuf,
+    #[arg(long, value_name = "DIR", default_value = "", hide_default_value = true)]
+    pub input_directory: OsString,
     /// Name of the Promise
-    #[arg(long, env = env::PROMISE_NAME, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, env = env::PROMISE_NAME, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub promise_name: String,
     /// Name of the Pipeline
-    #[arg(long, env = env::PIPELINE_NAME, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, env = env::PIPELINE_NAME, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub pipeline_name: String,
     /// Namespace of the Work; empty means that of the Kratix installation
     #[arg(long, default_value = "", hide_default_value = true)]
@@ -176,6 +198,12 @@ pub struct Writer {
     /// Limits
     #[command(flatten)]
     pub limits: WriterLimits,
+    /// Act or tell
+    #[command(flatten)]
+    pub preview: Preview,
+    /// Print the dry run like this
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", requires = "preview")]
+    pub output: WorkOutput,
     /// Words without use
     #[command(flatten)]
     pub surplus: Surplus,
@@ -222,6 +250,9 @@ pub struct Status {
     /// Dry run
     #[command(flatten)]
     pub dry_run: DryRun,
+    /// Act or tell
+    #[command(flatten)]
+    pub preview: Preview,
     /// Words without use
     #[command(flatten)]
     pub surplus: Surplus,
@@ -334,4 +365,15 @@ pub enum Output {
     Text,
     /// For programs
     Json,
+}
+
+/// How a Work that would be sent is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum WorkOutput {
+    /// What it is, for people
+    Text,
+    /// The Work whole
+    Json,
+    /// The Work whole
+    Yaml,
 }

@@ -1,40 +1,23 @@
 //! From parsed arguments to a step on a cluster.
 
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Instant;
 
-use tracing::warn;
+use tracing::info;
 
 use super::AnyFault;
 use super::args::{self, Cli, Command, Common, Output};
 use super::settings;
+use super::step::{self, Step};
 use crate::cluster::Cluster;
 use crate::cluster::folder::FolderCluster;
-use crate::cluster::live::LiveCluster;
-use crate::contract::{Layout, layout};
+use crate::cluster::live::{Effort, LiveCluster};
 use crate::exit::{Exit, Fault};
 use crate::local::engine::Process;
 use crate::local::report::Ending;
 use crate::local::{render, run};
-use crate::steps::{Clock, Context, reader, status, writer};
+use crate::steps::Clock;
 use crate::{logging, show};
-
-/// The machine gives no event loop.
-#[derive(Debug, thiserror::Error)]
-#[error("failed to start the event loop")]
-struct RuntimeError {
-    source: std::io::Error,
-}
-
-impl Fault for RuntimeError {
-    fn exit(&self) -> Exit {
-        Exit::Bug
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some("raise the limit of open files (`ulimit -n`) and try again".into())
-    }
-}
 
 /// A folder to look at that is not there. A step would make it; looking at it would tell that nothing is in it.
 #[derive(Debug, thiserror::Error)]
@@ -74,45 +57,26 @@ fn print(text: &str) -> Result<(), PrintError> {
     logging::to_stdout(text).map_err(|source| PrintError { source })
 }
 
-/// Runs the command to its end, or until the platform asks to stop.
-pub(super) fn run(cli: Cli) -> Result<Exit, AnyFault> {
-    // One thread: a step waits for a handful of requests, and starting threads costs more than they bring.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| RuntimeError { source })?;
-    let is_local_run = matches!(cli.command, Some(Command::Run(_)));
-    let outcome = runtime.block_on(async {
-        tokio::select! {
-            biased;
-            signal = termination(is_local_run) => {
-                warn!(signal, "stopped before the end; nothing is left half done");
-                Ok(Exit::Terminated)
-            }
-            outcome = command(cli) => outcome,
-        }
-    });
-    // Connections are dropped, not waited for: the process ends here.
-    runtime.shutdown_background();
-    outcome
-}
-
-async fn command(cli: Cli) -> Result<Exit, AnyFault> {
+/// Does what the command says.
+pub(super) async fn command(cli: Cli) -> Result<Exit, AnyFault> {
     let Some(command) = cli.command else { return Ok(Exit::Done) };
     let common = &cli.common;
-    match command {
-        Command::Reader(args) => on_cluster(common, OnCluster::Reader(&args)).await,
-        Command::Writer(args) => on_cluster(common, OnCluster::Writer(&args)).await,
-        Command::Status(args) => on_cluster(common, OnCluster::Status(&args)).await,
-        Command::Run(args) => local_run(common, *args).await,
+    let only_tells = step::is_preview(&command).unwrap_or_default();
+    let step = match command {
+        Command::Reader(args) => Step::reader(common, &args)?,
+        Command::Writer(args) => Step::writer(common, &args)?,
+        Command::Status(args) => Step::status(common, &args)?,
+        Command::Run(args) => return local_run(common, *args).await,
         Command::Show(args::Show { what: args::What::Work(args) }) => {
-            on_cluster(common, OnCluster::Show(&args)).await
+            return on_cluster(common, OnCluster::Show(args)).await;
         }
         Command::Show(args::Show { what: args::What::Status(args) }) => {
             let status = settings::show_status(common, &args, Clock::System.now())?;
-            on_cluster(common, OnCluster::ShowStatus(&status)).await
+            return on_cluster(common, OnCluster::ShowStatus(status)).await;
         }
-    }
+    };
+    on_cluster(common, if only_tells { OnCluster::Preview(step) } else { OnCluster::Step(step) })
+        .await
 }
 
 /// Runs a workflow here. The report is printed whether or not a stage failed; a failure is told after it.
@@ -131,124 +95,78 @@ async fn local_run(common: &Common, args: args::Run) -> Result<Exit, AnyFault> {
     }
 }
 
-enum OnCluster<'a> {
-    Reader(&'a args::Reader),
-    Writer(&'a args::Writer),
-    Status(&'a args::Status),
-    Show(&'a args::ShowWork),
-    ShowStatus(&'a show::status::ShowStatus),
+enum OnCluster {
+    /// Takes effect.
+    Step(Step),
+    /// Only tells what it would do.
+    Preview(Step),
+    Show(args::ShowWork),
+    ShowStatus(show::status::ShowStatus),
 }
 
 /// Chooses the API server or a folder: the only place that knows the difference.
-async fn on_cluster(common: &Common, step: OnCluster<'_>) -> Result<Exit, AnyFault> {
+async fn on_cluster(common: &Common, what: OnCluster) -> Result<Exit, AnyFault> {
+    let started = Instant::now();
     match &common.cluster {
-        Some(folder) => run_step(&FolderCluster::new(folder), common, step).await,
-        None => run_step(&LiveCluster::connect().await?, common, step).await,
+        Some(folder) => {
+            let outcome = run_on(&FolderCluster::new(folder), common, what).await;
+            has_ended(&outcome, started, None);
+            outcome
+        }
+        None => {
+            let cluster = LiveCluster::connect(settings::retry_policy(common)).await?;
+            let outcome = run_on(&cluster, common, what).await;
+            has_ended(&outcome, started, Some(cluster.effort()));
+            outcome
+        }
     }
 }
 
-async fn run_step(
+/// Says what it has cost, once, also where it has failed; where it could not even begin, there is nothing to say.
+fn has_ended(outcome: &Result<Exit, AnyFault>, started: Instant, effort: Option<Effort>) {
+    let exit_code = match outcome {
+        Ok(exit) => *exit as u8,
+        Err(fault) => fault.exit() as u8,
+    };
+    if exit_code == Exit::Usage as u8 {
+        return;
+    }
+    info!(
+        requests = effort.map(|effort| effort.requests),
+        waited_ms = effort.map(|effort| effort.waited.as_millis() as u64),
+        duration_ms = started.elapsed().as_millis() as u64,
+        exit_code,
+        "ended"
+    );
+}
+
+async fn run_on(
     cluster: &impl Cluster,
     common: &Common,
-    step: OnCluster<'_>,
+    what: OnCluster,
 ) -> Result<Exit, AnyFault> {
-    match step {
-        OnCluster::Reader(args) => {
-            ignore_surplus(&args.surplus);
-            let context = context(Layout::pod().with_input_dir(input_dir(common, &args.input_dir)));
-            reader::run(&context, cluster, &settings::reader(args)?).await?;
-        }
-        OnCluster::Writer(args) => {
-            ignore_surplus(&args.surplus);
-            let root = in_pod(common, &args.input_directory);
-            let context = context(Layout::writer_root(&root));
-            writer::run(&context, cluster, &settings::writer(args)).await?;
-        }
-        OnCluster::Status(args) => {
-            ignore_surplus(&args.surplus);
-            let root = in_pod(common, Path::new(layout::WORK_CREATOR_DIR));
-            let context = context(Layout::writer_root(&root));
-            status::run(&context, cluster, &settings::status(args)?).await?;
+    match what {
+        OnCluster::Step(step) => step.run(cluster).await?,
+        OnCluster::Preview(step) => {
+            folder_is_there(common)?;
+            print(&step.preview(cluster).await?)?;
         }
         OnCluster::Show(args) => {
-            need_folder(common)?;
-            let works = settings::show(args, Clock::System.now());
+            folder_is_there(common)?;
+            let works = settings::show(&args, Clock::System.now());
             print(&show::run(cluster, &works).await?)?;
         }
         OnCluster::ShowStatus(status) => {
-            need_folder(common)?;
-            print(&show::status::run(cluster, status).await?)?;
+            folder_is_there(common)?;
+            print(&show::status::run(cluster, &status).await?)?;
         }
     }
     Ok(Exit::Done)
 }
 
-fn need_folder(common: &Common) -> Result<(), NoFolder> {
-    match common.cluster.as_ref().filter(|folder| !folder.is_dir()) {
-        Some(folder) => Err(NoFolder { folder: folder.clone() }),
-        None => Ok(()),
+fn folder_is_there(common: &Common) -> Result<(), NoFolder> {
+    match &common.cluster {
+        Some(folder) if !folder.is_dir() => Err(NoFolder { folder: folder.clone() }),
+        _ => Ok(()),
     }
-}
-
-fn context(layout: Layout) -> Context {
-    Context { layout, clock: Clock::System }
-}
-
-/// `INPUT_DIR`; set but empty means the pod's own, as in Go programs.
-fn input_dir(common: &Common, given: &OsStr) -> PathBuf {
-    let given = if given.is_empty() { OsStr::new(layout::INPUT_DIR) } else { given };
-    in_pod(common, Path::new(given))
-}
-
-/// Puts `--pod-root` before an absolute path of the pod.
-fn in_pod(common: &Common, path: &Path) -> PathBuf {
-    match (&common.pod_root, path.strip_prefix("/")) {
-        (Some(root), Ok(inside)) => root.join(inside),
-        _ => path.to_owned(),
-    }
-}
-
-fn ignore_surplus(surplus: &args::Surplus) {
-    if !surplus.surplus.is_empty() {
-        warn!(words = surplus.surplus.len(), "ignored arguments that no setting takes");
-    }
-}
-
-/// Ends when the platform (SIGTERM) or a person (SIGINT) asks to stop, or when the terminal of a local run is closed
-/// (SIGHUP): its stages would outlive it. Returns the name of the signal.
-fn termination(is_local_run: bool) -> impl Future<Output = &'static str> {
-    use tokio::signal::unix::{Signal, SignalKind, signal};
-    async fn next(signal: std::io::Result<Signal>) {
-        match signal {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            // Where a handler cannot be set the default action stays: the process ends at once.
-            Err(_) => std::future::pending().await,
-        }
-    }
-    let (term, int) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-    let hangup = (is_local_run && !hangup_is_ignored()).then(|| signal(SignalKind::hangup()));
-    async move {
-        let hangup = async {
-            match hangup {
-                Some(hangup) => next(hangup).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = next(term) => "SIGTERM",
-            () = next(int) => "SIGINT",
-            () = hangup => "SIGHUP",
-        }
-    }
-}
-
-/// Whether we were started with `nohup`: a handler would undo it.
-fn hangup_is_ignored() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    // Bit 0 is signal 1, which is SIGHUP.
-    mask.is_some_and(|mask| mask & 1 == 1)
 }

@@ -3,7 +3,10 @@
 pub mod args;
 pub mod argv0;
 mod dispatch;
+mod process;
 mod settings;
+mod step;
+mod telemetry;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -13,8 +16,10 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::contract::layout;
 use crate::exit::{Exit, Fault};
+use crate::logging::Format;
+use crate::telemetry::Telemetry;
 use crate::{local, logging, report};
-use args::{Cli, Command, Level};
+use args::{Cli, Level};
 
 /// Runs the program with these arguments, the first of which is its own name, and returns how it ended.
 pub fn main(arguments: Vec<OsString>) -> Exit {
@@ -26,18 +31,15 @@ pub fn main(arguments: Vec<OsString>) -> Exit {
         Ok(cli) => cli,
         Err(exit) => return exit,
     };
-    logging::start(cli.common.log_format, level(&cli));
-    match dispatch::run(cli) {
-        Ok(exit) => exit,
-        Err(fault) => {
-            report::tell(fault.as_ref(), Path::new(layout::TERMINATION_LOG));
-            fault.exit()
-        }
-    }
+    let choice = telemetry::choose(&cli);
+    let listener = choice.telemetry().map(Telemetry::listener);
+    logging::start(cli.common.log_format, level(&cli), listener);
+    process::run(cli, choice)
 }
 
 /// Parses the arguments; help, version and usage errors are printed here.
 fn parse(arguments: Vec<OsString>) -> Result<Cli, Exit> {
+    let format = wished_format(&arguments);
     let outcome = definition()
         .try_get_matches_from(arguments)
         .and_then(|matches| Cli::from_arg_matches(&matches));
@@ -45,11 +47,23 @@ fn parse(arguments: Vec<OsString>) -> Result<Cli, Exit> {
         Ok(Cli { command: None, .. }) => Err(print(&Cli::command().render_help().to_string())),
         Ok(cli) => Ok(cli),
         Err(error) if error.use_stderr() => {
-            report::tell_text(&error.render().to_string(), Path::new(layout::TERMINATION_LOG));
+            logging::start(format, LevelFilter::ERROR, None);
+            let text = error.render().to_string();
+            report::tell_usage(&text, format, Path::new(layout::TERMINATION_LOG));
             Err(Exit::Usage)
         }
         Err(help_or_version) => Err(print(&help_or_version.render().to_string())),
     }
+}
+
+/// Returns the format of log lines that arguments ask for which cannot be parsed.
+fn wished_format(arguments: &[OsString]) -> Format {
+    let is_json = |word: &OsString| word == "json";
+    let flag = arguments.iter().position(|word| word == "--log-format");
+    let is_flagged = flag.and_then(|at| arguments.get(at + 1)).is_some_and(is_json)
+        || arguments.iter().any(|word| word == "--log-format=json");
+    let is_set = || std::env::var_os("BOOKEND_LOG_FORMAT").as_ref().is_some_and(is_json);
+    if is_flagged || (flag.is_none() && is_set()) { Format::Json } else { Format::Plain }
 }
 
 /// Returns the definition of the arguments, in which a variable of ours that is set but empty counts as not set: a
@@ -77,7 +91,7 @@ fn print(text: &str) -> Exit {
     }
 }
 
-/// A step tells its effects, for the log of its pod; other commands print a result instead.
+/// A step tells its effects, for the log of its pod; other commands, and a dry run, print a result instead.
 fn level(cli: &Cli) -> LevelFilter {
     match cli.common.log {
         Some(Level::Error) => LevelFilter::ERROR,
@@ -85,9 +99,9 @@ fn level(cli: &Cli) -> LevelFilter {
         Some(Level::Info) => LevelFilter::INFO,
         Some(Level::Debug) => LevelFilter::DEBUG,
         Some(Level::Trace) => LevelFilter::TRACE,
-        None => match cli.command {
-            Some(Command::Reader(_) | Command::Writer(_) | Command::Status(_)) => LevelFilter::INFO,
-            _ => LevelFilter::WARN,
+        None => match cli.command.as_ref().and_then(step::is_preview) {
+            Some(false) => LevelFilter::INFO,
+            Some(true) | None => LevelFilter::WARN,
         },
     }
 }

@@ -1,19 +1,27 @@
 //! From arguments to what a step takes: which words mean true, what may not be empty.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::args;
-use crate::contract::ObjectKey;
+use crate::cluster::live::RetryPolicy;
 use crate::contract::kinds::SYSTEM_NAMESPACE;
+use crate::contract::{ObjectKey, env};
 use crate::core::promise::{WorkflowAction, WorkflowType};
 use crate::files::tree::Limits;
 use crate::local::run::Run;
 use crate::show::ShowWork;
 use crate::show::status::{self as show_status, ShowStatus, StatusError};
-use crate::steps::settings::{ObjectVariables, SettingsError, is_true};
+use crate::steps::missing::Told;
+use crate::steps::settings::{ObjectVariables, SettingsError, check_writer, is_true};
 use crate::steps::{reader, status, writer};
 
-fn key(target: &args::Target) -> Result<ObjectKey, SettingsError> {
+fn key(
+    target: &args::Target,
+    step: Told,
+    useful: &[(&'static str, &str)],
+) -> Result<ObjectKey, SettingsError> {
     ObjectVariables {
         group: &target.object_group,
         version: &target.object_version,
@@ -23,22 +31,31 @@ fn key(target: &args::Target) -> Result<ObjectKey, SettingsError> {
         namespace: &target.object_namespace,
         cluster_scoped: &target.cluster_scoped,
     }
-    .key()
+    .key(step, useful)
+}
+
+/// How long an API server is waited for.
+pub(super) fn retry_policy(common: &args::Common) -> RetryPolicy {
+    let refusal_time_max = Duration::from_secs(common.refusal_wait);
+    RetryPolicy { refusal_time_max, ..RetryPolicy::default() }
 }
 
 /// What the reader takes.
 pub(super) fn reader(args: &args::Reader) -> Result<reader::Reader, SettingsError> {
     Ok(reader::Reader {
-        key: key(&args.target)?,
+        key: key(&args.target, Told::Reader, &[])?,
         dry_run: is_true(&args.dry_run.dry_run),
         keep_managed_fields: args.keep_managed_fields,
     })
 }
 
 /// What the writer takes.
-pub(super) fn writer(args: &args::Writer) -> writer::Writer {
+pub(super) fn writer(args: &args::Writer) -> Result<writer::Writer, SettingsError> {
+    // Only whether it is empty counts, whatever its bytes are.
+    let root = args.input_directory.to_string_lossy();
+    check_writer(&root, &args.promise_name, &args.pipeline_name)?;
     let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
-    writer::Writer {
+    Ok(writer::Writer {
         promise: args.promise_name.clone(),
         pipeline: args.pipeline_name.clone(),
         namespace: given(&args.namespace).unwrap_or_else(|| SYSTEM_NAMESPACE.to_owned()),
@@ -54,13 +71,19 @@ pub(super) fn writer(args: &args::Writer) -> writer::Writer {
             total_bytes_max: args.limits.max_total_bytes,
         },
         work_bytes_max: args.limits.max_work_bytes,
-    }
+    })
 }
 
 /// What the status step takes.
 pub(super) fn status(args: &args::Status) -> Result<status::Status, SettingsError> {
+    let useful = [
+        (env::WORKFLOW_ACTION, args.workflow_action.as_str()),
+        (env::WORKFLOW_TYPE, &args.workflow_type),
+        (env::PIPELINE_NAME, &args.pipeline_name),
+        (env::IS_LAST_PIPELINE, &args.is_last_pipeline),
+    ];
     Ok(status::Status {
-        key: key(&args.target)?,
+        key: key(&args.target, Told::Status, &useful)?,
         workflow_type: args.workflow_type.clone(),
         action: args.workflow_action.clone(),
         pipeline: args.pipeline_name.clone(),
@@ -113,11 +136,13 @@ pub(super) fn show_status(
             name: name.clone(),
             namespace: args.namespace.clone(),
         },
-        _ => show_status::Target::Key(key(&args.target).map_err(|error| StatusError::Unnamed {
-            missing: match error {
-                SettingsError::NoObject { missing } => missing,
-                other => other.to_string(),
-            },
+        _ => show_status::Target::Key(key(&args.target, Told::Reader, &[]).map_err(|error| {
+            StatusError::Unnamed {
+                missing: match error {
+                    SettingsError::NotTold(missing) => missing.names.join(", "),
+                    other => other.to_string(),
+                },
+            }
         })?),
     };
     let as_json = args.output == args::Output::Json;
@@ -167,8 +192,29 @@ mod tests {
         let error = step_of(&["--object-name", "one"]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the object is not named: KRATIX_OBJECT_GROUP, KRATIX_OBJECT_VERSION, KRATIX_CRD_PLURAL not set"
+            "the reader is not told what to read: KRATIX_OBJECT_GROUP, KRATIX_OBJECT_VERSION, \
+             KRATIX_CRD_PLURAL, KRATIX_OBJECT_NAMESPACE not set"
         );
         assert_eq!(error.exit(), Exit::Usage);
+    }
+
+    #[test]
+    fn the_flag_that_is_named_for_a_missing_variable_takes_it() {
+        use clap::CommandFactory as _;
+        let command = Cli::command();
+        for (step, variables) in [
+            ("reader", &env::OBJECT_VARIABLES[4..]),
+            ("status", &env::OBJECT_VARIABLES[..]),
+            ("status", &[env::IS_LAST_PIPELINE]),
+            ("writer", &[env::PROMISE_NAME, env::PIPELINE_NAME]),
+        ] {
+            let step = command.find_subcommand(step).unwrap();
+            for variable in variables {
+                let has = |arg: &clap::Arg| arg.get_env().is_some_and(|name| name == *variable);
+                let arg = step.get_arguments().find(|arg| has(arg)).unwrap();
+                let flag = format!("--{}", arg.get_long().unwrap());
+                assert_eq!(flag, crate::steps::missing::flag_of(variable));
+            }
+        }
     }
 }

@@ -159,7 +159,9 @@ impl Fault for ClusterError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NotConfigured { .. } => {
-                "run in a pod with a service account token, or set `KUBECONFIG`".into()
+                "run in a pod with a service account token (a debug container gets none by itself: docs/debug.md), or \
+                 set `KUBECONFIG`"
+                    .into()
             }
             Self::BadName { what, .. } => match what.variable() {
                 Some(variable) => format!("correct the variable `{variable}`"),

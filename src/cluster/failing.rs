@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{Cluster, ClusterError, Selector};
+use jiff::Timestamp;
+
+use super::{Cluster, ClusterError, Reads, Selector};
 use crate::contract::{Kind, Object, ObjectKey};
 
 /// One of the calls of [`Cluster`].
@@ -179,7 +181,7 @@ impl<C> FailingCluster<C> {
     }
 }
 
-impl<C: Cluster + Send> Cluster for FailingCluster<C> {
+impl<C: Cluster + Send> Reads for FailingCluster<C> {
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, ClusterError> {
         self.run(Call::Get, key.clone(), self.inner.get(key)).await
     }
@@ -204,6 +206,12 @@ impl<C: Cluster + Send> Cluster for FailingCluster<C> {
         self.run(Call::ListMetadata, key, self.inner.list_metadata(kind, namespace, labels)).await
     }
 
+    fn time(&self) -> Option<Timestamp> {
+        self.inner.time()
+    }
+}
+
+impl<C: Cluster + Send> Cluster for FailingCluster<C> {
     async fn create(&self, kind: &Kind, object: &Object) -> Result<Object, ClusterError> {
         self.run(Call::Create, object.key(kind), self.inner.create(kind, object)).await
     }

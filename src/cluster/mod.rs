@@ -5,45 +5,26 @@ pub mod failing;
 pub mod folder;
 pub mod live;
 mod name;
+mod reads;
 
 use crate::contract::{Kind, Object, ObjectKey};
 
 pub use error::ClusterError;
 pub use name::NamePart;
+pub use reads::Reads;
 
 /// What a list is narrowed to: labels that must have a value (`Some`) or must be absent (`None`).
 pub type Selector<'a> = [(&'a str, Option<&'a str>)];
 
-/// The Kubernetes verbs that the steps need. Nothing else in the crate talks to an API server.
+/// The Kubernetes verbs that the steps need: those of [`Reads`], and those that change something. Nothing else in the
+/// crate talks to an API server.
 ///
 /// Every implementation refuses a name that would ask for something else than it says, before it asks
 /// ([`ClusterError::BadName`]). Every one honours `metadata.resourceVersion`, keeps the status out of [`Cluster::replace`] and
 /// everything but the status out of [`Cluster::replace_status`], as the API server does for a kind with a status
 /// subresource. A cluster that can be out of reach waits for itself to come back, as
 /// [`live::RetryPolicy`] says; [`ClusterError::Unreachable`] is its last word.
-pub trait Cluster: Sync {
-    /// Returns the object, `None` when it is not there.
-    fn get(
-        &self,
-        key: &ObjectKey,
-    ) -> impl Future<Output = Result<Option<Object>, ClusterError>> + Send;
-
-    /// Returns the objects with these labels, in one namespace or (`None`) in all, sorted by namespace and name.
-    fn list(
-        &self,
-        kind: &Kind,
-        namespace: Option<&str>,
-        labels: &Selector<'_>,
-    ) -> impl Future<Output = Result<Vec<Object>, ClusterError>> + Send;
-
-    /// Like [`Cluster::list`], with `apiVersion`, `kind` and `metadata` only: a Work can be megabytes.
-    fn list_metadata(
-        &self,
-        kind: &Kind,
-        namespace: Option<&str>,
-        labels: &Selector<'_>,
-    ) -> impl Future<Output = Result<Vec<Object>, ClusterError>> + Send;
-
+pub trait Cluster: Reads {
     /// Creates an object and returns it as stored; [`ClusterError::Exists`] when the name is taken.
     fn create(
         &self,

@@ -14,6 +14,9 @@ pub const WORK_CREATOR_DIR: &str = "/work-creator-files";
 pub const ADAPTER_PATH: &str = "/bin/pipeline-adapter";
 /// Where the kubelet reads the last words of a container.
 pub const TERMINATION_LOG: &str = "/dev/termination-log";
+/// Where Kubernetes tells a pod its namespace.
+pub const SERVICE_ACCOUNT_NAMESPACE: &str =
+    "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
 /// Name of the object's file in the input folder.
 pub const OBJECT_FILE: &str = "object.yaml";

@@ -15,6 +15,7 @@ pub mod status;
 pub mod status_view;
 pub mod strict;
 mod text;
+pub mod trace;
 pub mod unpack;
 pub mod work;
 pub mod work_view;

@@ -114,3 +114,27 @@ fn status_of(kind: &Kind) -> String {
 fn rule(group: &str, resources: &[String], verbs: &[&str]) -> Value {
     json!({"apiGroups": [group], "resources": resources, "verbs": verbs})
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is granted is compared with recordings in `tests/it/pipeline_golden`.
+    #[test]
+    fn a_promise_without_api_has_no_rights_for_requests() {
+        let promise = json!({
+            "apiVersion": kinds::PROMISE.api_version(), "kind": "Promise",
+            "metadata": {"name": "p"},
+            "spec": {"workflows": {"resource": {"configure": [{
+                "apiVersion": kinds::PROMISE.api_version(), "kind": "Pipeline",
+                "metadata": {"name": "one"}, "spec": {"containers": []},
+            }]}}},
+        });
+        let promise = Promise::from_object(&Object::from_value(promise).unwrap()).unwrap();
+        let request = Object::new(&kinds::SECRET, Some("team-a"), "r");
+        let (workflow, action) = (WorkflowType::Resource, WorkflowAction::Configure);
+        let pipeline = &promise.pipelines(workflow, action)[0];
+        let granted = default_grants(&promise, Some(&request), workflow, action, pipeline);
+        assert_eq!(granted, Err(PipelineError::NoApi { promise: "p".into() }));
+    }
+}

@@ -23,10 +23,14 @@ pub fn lock(path: &Path) -> Result<Lock, FileError> {
     Ok(Lock { _file: file })
 }
 
-/// Returns the bytes of a file, `None` when it is not there. Only a regular file is read: a pipe would block.
-pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
+/// Returns the bytes of a file of at most `bytes_max` bytes, `None` when it is not there. Only a regular file is read:
+/// a pipe would block.
+pub fn read_if_there(path: &Path, bytes_max: u64) -> Result<Option<Vec<u8>>, FileError> {
     let failed = |source| FileError::Read { path: path.to_owned(), source };
     match fs::metadata(path) {
+        Ok(found) if found.is_file() && found.len() > bytes_max => {
+            Err(FileError::TooLarge { path: path.to_owned(), bytes: found.len(), bytes_max })
+        }
         Ok(found) if found.is_file() => fs::read(path).map(Some).map_err(failed),
         Ok(_) => Err(failed(io::Error::new(ErrorKind::InvalidInput, "it is no regular file"))),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -86,13 +90,15 @@ mod tests {
     #[test]
     fn a_file_that_is_not_there_is_none_and_a_folder_is_no_file() {
         let root = tempfile::tempdir().unwrap();
-        assert_eq!(read_if_there(&root.path().join("absent")).unwrap(), None);
-        assert!(read_if_there(root.path()).is_err());
+        assert_eq!(read_if_there(&root.path().join("absent"), 9).unwrap(), None);
+        assert!(read_if_there(root.path(), 9).is_err());
         fs::write(root.path().join("a"), "x").unwrap();
-        assert_eq!(read_if_there(&root.path().join("a")).unwrap().unwrap(), b"x");
+        assert_eq!(read_if_there(&root.path().join("a"), 1).unwrap().unwrap(), b"x");
+        let error = read_if_there(&root.path().join("a"), 0).unwrap_err();
+        assert!(matches!(error, FileError::TooLarge { bytes: 1, bytes_max: 0, .. }));
         remove(&root.path().join("a")).unwrap();
         remove(&root.path().join("a")).unwrap();
-        assert_eq!(read_if_there(&root.path().join("a")).unwrap(), None);
+        assert_eq!(read_if_there(&root.path().join("a"), 1).unwrap(), None);
     }
 
     #[test]

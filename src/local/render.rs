@@ -1,6 +1,5 @@
 //! The report of a run as text for people, and as JSON for programs. Pure: the same report gives the same text.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use super::report::{Ending, PipelineReport, Placed, Report, WorkReport};
 use crate::contract::Object;
 use crate::core::promise::WorkflowAction;
 use crate::core::unpack::File;
-use crate::core::work_view::DEPTH_MAX;
+use crate::core::work_view;
 use crate::files::yaml;
 
 /// Returns the report for people. Warnings are not in it: they were told before the first stage ran.
@@ -77,7 +76,9 @@ fn one_work(text: &mut String, report: &Report, work: &WorkReport) {
     }
     for placed in &work.groups {
         let _ = writeln!(text, "  {}", where_to(report, placed));
-        tree(text, &placed.group.files);
+        let files = placed.group.files.iter();
+        let files = files.map(|file| (file.path.as_str(), work_view::size(file.content.len())));
+        text.push_str(&work_view::file_tree(files, "    "));
     }
 }
 
@@ -99,40 +100,6 @@ fn where_to(report: &Report, placed: &Placed) -> String {
         names => format!(": {}", names.join(", ")),
     };
     format!("{directory}to {wanted}{found}")
-}
-
-/// A folder of the tree: folders and files by name.
-#[derive(Default)]
-struct Folder<'a> {
-    folders: BTreeMap<&'a str, Self>,
-    files: BTreeMap<&'a str, usize>,
-}
-
-fn tree(text: &mut String, files: &[File]) {
-    let mut root = Folder::default();
-    for file in files {
-        let mut folder = &mut root;
-        let mut rest = file.path.as_str();
-        // A Work of the folder may hold any path, and the tree is walked by calls.
-        for _ in 0..DEPTH_MAX {
-            let Some((name, below)) = rest.split_once('/') else { break };
-            folder = folder.folders.entry(name).or_default();
-            rest = below;
-        }
-        folder.files.insert(rest, file.content.len());
-    }
-    branch(text, &root, 2);
-}
-
-fn branch(text: &mut String, folder: &Folder<'_>, depth: usize) {
-    let indent = "  ".repeat(depth);
-    for (name, size) in &folder.files {
-        let _ = writeln!(text, "{indent}{}  {}", name.escape_debug(), bytes(*size));
-    }
-    for (name, below) in &folder.folders {
-        let _ = writeln!(text, "{indent}{}/", name.escape_debug());
-        branch(text, below, depth.saturating_add(1));
-    }
 }
 
 fn footer(text: &mut String, report: &Report) {
@@ -160,14 +127,6 @@ fn time(duration: Duration) -> String {
         seconds if seconds >= 10.0 => format!("{seconds:.0} s"),
         seconds if seconds >= 1.0 => format!("{seconds:.2} s"),
         seconds => format!("{:.0} ms", seconds * 1000.0),
-    }
-}
-
-fn bytes(count: usize) -> String {
-    match count as f64 {
-        count if count >= 1e6 => format!("{:.1} MB", count / 1e6),
-        count if count >= 1e3 => format!("{:.1} kB", count / 1e3),
-        count => format!("{count} B"),
     }
 }
 

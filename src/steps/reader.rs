@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
-use tracing::info;
+use tracing::{debug_span, info};
 
-use super::Context;
 use super::backoff::answered;
-use crate::cluster::{Cluster, ClusterError};
+use super::{Context, observed};
+use crate::cluster::{Cluster, ClusterError, Reads};
 use crate::contract::{Object, ObjectKey, env, labels};
 use crate::core::object;
 use crate::exit::{Exit, Fault};
+use crate::files::tree::shown;
 use crate::files::{self, FileError};
 
 /// What the step is asked to do.
@@ -107,22 +108,53 @@ pub async fn run(
     cluster: &impl Cluster,
     args: &Reader,
 ) -> Result<Outcome, ReaderError> {
-    info!(object = %args.key, dry_run = args.dry_run, "reading object");
-    let object = fetch(cluster, args).await?;
-    let document = object::published(object, args.keep_managed_fields);
-    let text = files::yaml::write(&document);
-    let path = context.layout.object_path();
-    files::write::atomic(&path, text.as_bytes())?;
-    info!(path = %path.display(), bytes = text.len(), "wrote object");
+    let Plan { path, text } = plan(context, cluster, args).await?;
+    debug_span!("write the file", bytes = text.len())
+        .in_scope(|| files::write::atomic(&path, text.as_bytes()))?;
+    info!(path = %path.display(), bytes = text.len(), "wrote the file");
     Ok(Outcome { path, bytes: text.len() })
 }
 
-async fn fetch(cluster: &impl Cluster, args: &Reader) -> Result<Object, ReaderError> {
+/// What the step is about to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Where.
+    pub path: PathBuf,
+    /// The object, as YAML.
+    pub text: String,
+}
+
+impl Plan {
+    /// Describes it for people: a comment, so that the whole is still YAML.
+    pub fn describe(&self) -> String {
+        let Self { path, text } = self;
+        format!("# would write {} bytes to {}\n{text}", text.len(), shown(path))
+    }
+}
+
+/// Reads the object and decides what to write, and writes nothing.
+///
+/// # Errors
+/// All of [`run`] but those of the file.
+pub async fn plan(
+    context: &Context,
+    cluster: &impl Reads,
+    args: &Reader,
+) -> Result<Plan, ReaderError> {
+    observed::is_about(&args.key);
+    let object = fetch(cluster, args).await?;
+    let document = object::published(object, args.keep_managed_fields);
+    Ok(Plan { path: context.layout.object_path(), text: files::yaml::write(&document) })
+}
+
+async fn fetch(cluster: &impl Reads, args: &Reader) -> Result<Object, ReaderError> {
     let key = &args.key;
     let found = answered(|| cluster.get(key))
         .await
         .map_err(|source| ReaderError::Get { key: Box::new(key.clone()), source })?;
     let object = found.ok_or_else(|| ReaderError::NotFound { key: Box::new(key.clone()) })?;
+    observed::joins_trace_of(&object);
+    info!(object = %key, dry_run = args.dry_run, "read the object");
     if !args.dry_run {
         return Ok(object);
     }
@@ -136,7 +168,7 @@ async fn fetch(cluster: &impl Cluster, args: &Reader) -> Result<Object, ReaderEr
 }
 
 async fn fetch_real(
-    cluster: &impl Cluster,
+    cluster: &impl Reads,
     target: &ObjectKey,
 ) -> Result<Option<Object>, ReaderError> {
     // Without a namespace there is no such object, and the URL without one belongs to no object either.

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::missing::{NotTold, Told};
 use super::reader::Reader;
 use super::status::{FILE_BYTES_MAX, Status};
 use super::writer::Writer;
@@ -40,15 +41,12 @@ pub enum SettingsError {
         /// The argument.
         word: String,
     },
-    /// Variables that name the object are not there.
-    #[error("the object is not named: {missing} not set")]
-    NoObject {
-        /// The variables.
-        missing: String,
-    },
-    /// A flag without which the writer cannot work.
-    #[error("the writer needs the flag `{flag}`")]
-    Missing {
+    /// Settings without which a step has nothing to do.
+    #[error("{0}")]
+    NotTold(NotTold),
+    /// A flag without a value.
+    #[error("the flag `{flag}` of the writer has no value")]
+    NoValue {
         /// The flag.
         flag: &'static str,
     },
@@ -61,12 +59,8 @@ impl Fault for SettingsError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::NoObject { .. } => Some(
-                "run this in a pod that Kratix made, which sets these variables, or give the flags \
-                 of the same names"
-                    .into(),
-            ),
-            Self::Command { .. } | Self::Argument { .. } | Self::Missing { .. } => None,
+            Self::NotTold(missing) => Some(missing.hint()),
+            Self::Command { .. } | Self::Argument { .. } | Self::NoValue { .. } => None,
         }
     }
 }
@@ -96,22 +90,20 @@ pub struct ObjectVariables<'a> {
 }
 
 impl ObjectVariables<'_> {
-    /// Returns the key of the object, or every variable that is missing.
-    pub fn key(self) -> Result<ObjectKey, SettingsError> {
+    /// Returns the key of the object, or every variable that is missing, also of the `useful` ones.
+    pub fn key(
+        self,
+        step: Told,
+        useful: &[(&'static str, &str)],
+    ) -> Result<ObjectKey, SettingsError> {
         let needed = [
-            (self.group, env::OBJECT_GROUP),
-            (self.version, env::OBJECT_VERSION),
-            (self.plural, env::CRD_PLURAL),
-            (self.name, env::OBJECT_NAME),
+            (env::OBJECT_GROUP, self.group),
+            (env::OBJECT_VERSION, self.version),
+            (env::OBJECT_NAME, self.name),
+            (env::CRD_PLURAL, self.plural),
         ];
-        let missing: Vec<_> = needed
-            .into_iter()
-            .filter(|(value, _)| value.is_empty())
-            .map(|(_, name)| name)
-            .collect();
-        if !missing.is_empty() {
-            return Err(SettingsError::NoObject { missing: missing.join(", ") });
-        }
+        let useful = [&[(env::OBJECT_NAMESPACE, self.namespace_or_none())], useful].concat();
+        step.check(&needed, &useful).map_err(SettingsError::NotTold)?;
         let kind = Kind {
             group: self.group.to_owned().into(),
             version: self.version.to_owned().into(),
@@ -122,6 +114,21 @@ impl ObjectVariables<'_> {
         let namespace = if self.namespace.is_empty() { "default" } else { self.namespace };
         Ok(kind.object(Some(namespace), self.name))
     }
+
+    /// Not empty for an object without namespace: none is missing.
+    fn namespace_or_none(&self) -> &str {
+        if is_true(self.cluster_scoped) { self.cluster_scoped } else { self.namespace }
+    }
+}
+
+/// What the writer cannot do without, or every flag of it that is missing.
+pub fn check_writer(root: &str, promise: &str, pipeline: &str) -> Result<(), SettingsError> {
+    let needed = [
+        (flag::INPUT_DIRECTORY, root),
+        (flag::PROMISE_NAME, promise),
+        (flag::PIPELINE_NAME, pipeline),
+    ];
+    Told::Writer.check(&needed, &[]).map_err(SettingsError::NotTold)
 }
 
 /// Reads the arguments and variables of a container (contract.md 1 and 2).
@@ -135,8 +142,8 @@ pub fn parse(
         command::READER => Ok(Step::Reader(reader(variables)?, variables.input_dir())),
         command::WORK_CREATOR => {
             let flags = flags(rest)?;
-            let root = required(&flags, flag::INPUT_DIRECTORY)?;
-            Ok(Step::Writer(Box::new(writer(&flags, variables)?), root.into()))
+            let writer = writer(&flags, variables)?;
+            Ok(Step::Writer(Box::new(writer), text(&flags, flag::INPUT_DIRECTORY).into()))
         }
         command::UPDATE_STATUS => Ok(Step::Status(status(variables)?)),
         word => Err(SettingsError::Command { word: word.to_owned() }),
@@ -160,7 +167,11 @@ impl<'a> Variables<'a> {
         dir.unwrap_or(layout::INPUT_DIR).into()
     }
 
-    fn object(self) -> Result<ObjectKey, SettingsError> {
+    fn object(
+        self,
+        step: Told,
+        useful: &[(&'static str, &str)],
+    ) -> Result<ObjectKey, SettingsError> {
         ObjectVariables {
             group: self.text(env::OBJECT_GROUP),
             version: self.text(env::OBJECT_VERSION),
@@ -170,21 +181,24 @@ impl<'a> Variables<'a> {
             namespace: self.text(env::OBJECT_NAMESPACE),
             cluster_scoped: self.text(env::CLUSTER_SCOPED),
         }
-        .key()
+        .key(step, useful)
     }
 }
 
 fn reader(variables: Variables<'_>) -> Result<Reader, SettingsError> {
     Ok(Reader {
-        key: variables.object()?,
+        key: variables.object(Told::Reader, &[])?,
         dry_run: variables.is_true(env::DRY_RUN),
         keep_managed_fields: false,
     })
 }
 
 fn status(variables: Variables<'_>) -> Result<Status, SettingsError> {
+    let useful =
+        [env::WORKFLOW_ACTION, env::WORKFLOW_TYPE, env::PIPELINE_NAME, env::IS_LAST_PIPELINE]
+            .map(|name| (name, variables.text(name)));
     Ok(Status {
-        key: variables.object()?,
+        key: variables.object(Told::Status, &useful)?,
         workflow_type: variables.text(env::WORKFLOW_TYPE).to_owned(),
         action: variables.text(env::WORKFLOW_ACTION).to_owned(),
         pipeline: variables.text(env::PIPELINE_NAME).to_owned(),
@@ -195,14 +209,16 @@ fn status(variables: Variables<'_>) -> Result<Status, SettingsError> {
 }
 
 fn writer(flags: &BTreeMap<&str, &str>, variables: Variables<'_>) -> Result<Writer, SettingsError> {
-    let text = |flag: &str| flags.get(flag).map(|text| (*text).to_owned());
-    let promise = required(flags, flag::PROMISE_NAME)?;
-    let pipeline = required(flags, flag::PIPELINE_NAME)?;
+    let given = |flag: &str| flags.get(flag).map(|text| (*text).to_owned());
+    let [root, promise, pipeline] =
+        [flag::INPUT_DIRECTORY, flag::PROMISE_NAME, flag::PIPELINE_NAME]
+            .map(|flag| text(flags, flag));
+    check_writer(root, promise, pipeline)?;
     Ok(Writer {
-        namespace: text(flag::NAMESPACE).unwrap_or_default(),
-        resource_name: text(flag::RESOURCE_NAME),
-        resource_namespace: text(flag::RESOURCE_NAMESPACE),
-        workflow_type: text(flag::WORKFLOW_TYPE).unwrap_or_else(|| "resource".into()),
+        namespace: given(flag::NAMESPACE).unwrap_or_default(),
+        resource_name: given(flag::RESOURCE_NAME),
+        resource_namespace: given(flag::RESOURCE_NAMESPACE),
+        workflow_type: given(flag::WORKFLOW_TYPE).unwrap_or_else(|| "resource".into()),
         dry_run: variables.is_true(env::DRY_RUN),
         trace_parent: variables.text(env::TRACE_PARENT).to_owned(),
         trace_state: variables.text(env::TRACE_STATE).to_owned(),
@@ -231,17 +247,13 @@ fn flags(arguments: &[String]) -> Result<BTreeMap<&str, &str>, SettingsError> {
         };
         let unknown = || SettingsError::Argument { word: word.to_owned() };
         let flag = WRITER_FLAGS.into_iter().find(|known| *known == flag).ok_or_else(unknown)?;
-        flags.insert(flag, value.ok_or(SettingsError::Missing { flag })?);
+        flags.insert(flag, value.ok_or(SettingsError::NoValue { flag })?);
     }
     Ok(flags)
 }
 
-fn required<'a>(
-    flags: &BTreeMap<&str, &'a str>,
-    flag: &'static str,
-) -> Result<&'a str, SettingsError> {
-    let given = flags.get(flag).copied().filter(|text| !text.is_empty());
-    given.ok_or(SettingsError::Missing { flag })
+fn text<'a>(flags: &BTreeMap<&str, &'a str>, flag: &str) -> &'a str {
+    flags.get(flag).copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -312,7 +324,13 @@ mod tests {
         check(&[], "unknown command `` for a container of the platform");
         check(&["frobnicate"], "unknown command `frobnicate` for a container of the platform");
         check(&["work-creator", "--what", "x"], "unknown argument `--what` for the writer");
-        check(&["work-creator"], "the writer needs the flag `--input-directory`");
-        check(&["work-creator", "--namespace"], "the writer needs the flag `--namespace`");
+        check(
+            &["work-creator", "--promise-name", "p"],
+            "the writer is not told what to write: --input-directory, --pipeline-name not given",
+        );
+        check(
+            &["work-creator", "--namespace"],
+            "the flag `--namespace` of the writer has no value",
+        );
     }
 }

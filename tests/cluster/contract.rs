@@ -1,6 +1,6 @@
 //! A real API server does what every cluster does.
 
-use bookend::cluster::live::LiveCluster;
+use bookend::cluster::live::{LiveCluster, RetryPolicy};
 use bookend::contract::Kind;
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::cluster_body::behaves_like_a_cluster;
 #[ignore = "needs a cluster: tests/cluster/run"]
 async fn an_api_server_behaves_like_a_cluster() {
     tokio::task::spawn_blocking(api).await.unwrap();
-    let cluster = LiveCluster::connect().await.unwrap();
+    let cluster = LiveCluster::connect(RetryPolicy::default()).await.unwrap();
     for (plural, kind, namespace) in
         [("openthings", "OpenThing", Some("team-a")), ("gadgets", "Gadget", None)]
     {

@@ -179,7 +179,7 @@ fn a_wrong_command_line_is_exit_code_2_and_one_block_on_stderr() {
         (&["run"], "error: the following required arguments were not provided:\n  <PROMISE>\n"),
         (&["run", "a", "b", "c"], "error: unexpected argument 'c' found\n"),
         (&["run", "a", "--action", "x"], "error: invalid value 'x' for '--action <ACTION>'\n"),
-        (&["writer", "--input-directory", "/x", "--promise-name", "p"], "error: the following"),
+        (&["writer", "--output", "json"], "error: the following required arguments were not"),
         (
             &["writer", "--max-files", "many"],
             "error: invalid value 'many' for '--max-files <COUNT>'",
@@ -192,7 +192,8 @@ fn a_wrong_command_line_is_exit_code_2_and_one_block_on_stderr() {
     }
     let (code, out, errors) = call(&["reader", "--cluster", "none", "--object-name", "a"]);
     assert_eq!((code, out.as_str()), (Some(2), ""));
-    let expect = "error: the object is not named: KRATIX_OBJECT_GROUP, KRATIX_OBJECT_VERSION, KRATIX_CRD_PLURAL not set\n";
+    let expect = "error: the reader is not told what to read: KRATIX_OBJECT_GROUP, KRATIX_OBJECT_VERSION, \
+                  KRATIX_CRD_PLURAL, KRATIX_OBJECT_NAMESPACE not set\n";
     assert!(errors.starts_with(expect), "{errors}");
 }
 

@@ -3,7 +3,7 @@
 
 use bookend::cluster::failing::{Call, FailingCluster, Failure, When};
 use bookend::cluster::folder::FolderCluster;
-use bookend::cluster::{Cluster, ClusterError};
+use bookend::cluster::{Cluster, ClusterError, Reads as _};
 use bookend::contract::kinds::{PROMISE, WORK};
 use bookend::contract::{Kind, Object};
 use serde_json::{Value, json};

@@ -10,9 +10,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bookend::cluster::folder::FolderCluster;
-use bookend::cluster::{Cluster, ClusterError, Selector};
+use bookend::cluster::{Cluster, ClusterError, Reads, Selector};
 use bookend::contract::kinds::WORK;
 use bookend::contract::{Kind, Object, ObjectKey};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// Makes the error of a request about this object.
@@ -46,6 +47,8 @@ pub(crate) struct Double {
     state: Mutex<State>,
     /// Whether a schema drops `status.kratix` from all that is stored.
     is_old: bool,
+    /// What its answers tell.
+    time: Option<Timestamp>,
 }
 
 #[derive(Default)]
@@ -61,7 +64,7 @@ impl Default for Double {
     fn default() -> Self {
         let root = tempfile::tempdir().unwrap();
         let folder = FolderCluster::new(root.path());
-        Self { folder, _root: root, state: Mutex::default(), is_old: false }
+        Self { folder, _root: root, state: Mutex::default(), is_old: false, time: None }
     }
 }
 
@@ -78,6 +81,11 @@ impl Double {
     /// Returns the same cluster with a schema that does not know `status.kratix`.
     pub(crate) fn old(self) -> Self {
         Self { is_old: true, ..self }
+    }
+
+    /// Returns the same cluster with a clock that stands still.
+    pub(crate) fn at(self, time: Timestamp) -> Self {
+        Self { time: Some(time), ..self }
     }
 
     pub(crate) fn insert(&self, kind: &Kind, object: Object) {
@@ -180,7 +188,7 @@ fn at_once<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-impl Cluster for Double {
+impl Reads for Double {
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, ClusterError> {
         self.request("get", key, self.folder.get(key)).await
     }
@@ -205,6 +213,12 @@ impl Cluster for Double {
         self.request("list", &key, self.folder.list_metadata(kind, namespace, labels)).await
     }
 
+    fn time(&self) -> Option<Timestamp> {
+        self.time
+    }
+}
+
+impl Cluster for Double {
     async fn create(&self, kind: &Kind, object: &Object) -> Result<Object, ClusterError> {
         self.request("create", &object.key(kind), self.folder.create(kind, object)).await
     }

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use bookend::cluster::Cluster as _;
 use bookend::cluster::ClusterError;
+use bookend::cluster::Reads as _;
 use bookend::cluster::failing::{Call, FailingCluster, Failure, When};
 use bookend::cluster::folder::FolderCluster;
 use bookend::contract::kinds::{CONFIG_MAP, WORK};

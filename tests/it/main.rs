@@ -9,7 +9,9 @@
 )]
 #![cfg(test)] // or clippy takes the helpers of tests for production code
 
+mod by_hand;
 mod cli;
+mod clock;
 mod cluster_body;
 mod cluster_contract;
 mod contract_doc;
@@ -20,8 +22,10 @@ mod failing;
 mod golden;
 mod hostile;
 mod metadata;
+mod observed;
 mod pipeline_golden;
 mod pod;
+mod preview;
 mod reader;
 mod run;
 mod sdk;

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 const DIRECTIONS: &[(&str, &[&str])] = &[
     ("contract", &[]),
     ("exit", &[]),
-    ("logging", &[]),
+    ("logging", &["exit"]),
     ("report", &["exit", "logging"]),
     ("core", &["contract"]),
+    ("telemetry", &["exit", "logging", "core"]),
     ("files", &["contract", "exit"]),
     ("cluster", &["contract", "exit", "files"]),
     ("steps", &["contract", "exit", "files", "cluster", "core"]),
@@ -18,8 +19,17 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "contract", "exit", "files", "cluster", "core", "steps", "local", "show", "logging",
+            "contract",
+            "exit",
+            "files",
+            "cluster",
+            "core",
+            "steps",
+            "local",
+            "show",
+            "logging",
             "report",
+            "telemetry",
         ],
     ),
     ("lib", &[]),
@@ -49,6 +59,7 @@ const IMPURE: &[&str] = &[
 const ONLY_IN: &[(&str, &str)] = &[
     ("granit_parser", "src/files/yaml"),
     ("kube::", "src/cluster/live"),
+    ("opentelemetry", "src/telemetry"),
     ("walkdir", "src/files/tree"),
     ("Command::new(", "src/local/engine"),
 ];
@@ -218,7 +229,7 @@ fn every_file_says_what_it_is_for() {
 
 #[test]
 fn no_test_file_is_forgotten() {
-    for folder in ["tests/it", "tests/cluster"] {
+    for folder in ["tests/it", "tests/cluster", "tests/images"] {
         let Ok(listed) = fs::read_to_string(root().join(folder).join("main.rs")) else { continue };
         for entry in fs::read_dir(root().join(folder)).unwrap() {
             let path = entry.unwrap().path();

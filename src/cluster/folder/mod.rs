@@ -18,12 +18,14 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::name::check_selector;
-use super::{Cluster, ClusterError, Selector};
+use super::{Cluster, ClusterError, Reads, Selector};
 use crate::contract::{Kind, Object, ObjectKey, kinds::NAMESPACE, object::map_entry};
 use crate::files::{folder, write, yaml};
 
 /// etcd takes no larger request by default, and the API server no object that makes one.
 const OBJECT_BYTES_MAX: u64 = 1_572_864;
+/// Largest file that is read. The YAML of an object that etcd takes is a fraction of it, whoever indented it.
+const FILE_BYTES_MAX: u64 = 16 << 20;
 /// Held while an object is read and written again.
 const LOCK_FILE: &str = ".lock";
 
@@ -97,7 +99,7 @@ impl FolderCluster {
 
     fn read(&self, key: &ObjectKey) -> Result<Option<Stored>, ClusterError> {
         let path = self.path(key)?;
-        let Some(bytes) = folder::read_if_there(&path)? else { return Ok(None) };
+        let Some(bytes) = folder::read_if_there(&path, FILE_BYTES_MAX)? else { return Ok(None) };
         let object = parse(&path, &bytes, key.namespace.as_deref())?;
         if object.name() != key.name || object.namespace() != key.namespace.as_deref() {
             let (name, namespace) = (object.name(), object.namespace().unwrap_or_default());
@@ -125,7 +127,7 @@ impl FolderCluster {
         }
         let value = object.into_value();
         let text = yaml::write(&value);
-        if folder::read_if_there(&path)?.as_deref() != Some(text.as_bytes()) {
+        if folder::read_if_there(&path, FILE_BYTES_MAX)?.as_deref() != Some(text.as_bytes()) {
             if let Some(parent) = path.parent() {
                 folder::make(parent)?;
             }
@@ -208,7 +210,7 @@ impl FolderCluster {
             for name in folder::names(&at)?.iter().filter(|name| name.ends_with(place::ENDING)) {
                 let path = at.join(name);
                 // Another process may have deleted it since.
-                let Some(bytes) = folder::read_if_there(&path)? else { continue };
+                let Some(bytes) = folder::read_if_there(&path, FILE_BYTES_MAX)? else { continue };
                 let object = parse(&path, &bytes, namespace)?;
                 if selects(labels, &object) {
                     found.push(Stored { object, version: version_of(&bytes) }.under_version());
@@ -220,7 +222,7 @@ impl FolderCluster {
     }
 }
 
-impl Cluster for FolderCluster {
+impl Reads for FolderCluster {
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, ClusterError> {
         Ok(self.read(key)?.map(Stored::under_version))
     }
@@ -249,6 +251,12 @@ impl Cluster for FolderCluster {
         Ok(objects)
     }
 
+    fn time(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+impl Cluster for FolderCluster {
     async fn create(&self, kind: &Kind, object: &Object) -> Result<Object, ClusterError> {
         if object.resource_version().is_some() {
             let detail = "resourceVersion should not be set on objects to be created".to_owned();

@@ -1,30 +1,38 @@
 //! An API server: one request for each verb, no discovery, objects as the JSON they are.
 
 mod answer;
+mod ask;
+mod clock;
 mod config;
 mod connection;
+mod effort;
+#[cfg(test)]
+mod outages;
 mod retry;
 #[cfg(test)]
 mod tests;
 mod url;
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher as _, Hasher as _};
+use std::sync::Arc;
 
-use http::{Method, Request, header};
-use kube::client::{Body, ConfigExt as _};
+use http::{Method, Uri};
+use jiff::Timestamp;
+use kube::client::ConfigExt as _;
 use kube::{Client, Config};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, timeout};
 use tower::ServiceBuilder;
 
-use self::answer::{Answer, Refusal, Verdict, judge};
-use self::connection::{ConnectionError, Connections};
+use self::answer::Refusal;
+use self::ask::Question;
+use self::clock::ServerClock;
+use self::connection::Connections;
+use self::effort::Tally;
 use super::name::{check_key, check_scope, check_selector};
-use super::{Cluster, ClusterError, Selector};
+use super::{Cluster, ClusterError, Reads, Selector};
 use crate::contract::labels::FIELD_MANAGER;
 use crate::contract::{Kind, Object, ObjectKey};
 
+pub use effort::Effort;
 pub use retry::RetryPolicy;
 
 /// Objects in one page of a list. The API server keeps a page in memory, and so do we.
@@ -41,30 +49,21 @@ const METADATA_JSON: &str =
 /// A cluster behind an API server.
 ///
 /// Each request has a time limit. One that was not answered, or with "later" (429, 5xx), is sent again within the
-/// bounds of the [`RetryPolicy`]. A create whose answer was lost may so end in [`ClusterError::Exists`]; a replace in
+/// bounds of the [`RetryPolicy`]; so is one that was refused by a server that may not know our rights yet. A create whose answer was lost may so end in [`ClusterError::Exists`]; a replace in
 /// [`ClusterError::Conflict`]. Both mean: read again. Every call can be dropped at any time.
 #[derive(Clone)]
 pub struct LiveCluster {
     client: Client,
     policy: RetryPolicy,
-}
-
-/// One question to the server.
-struct Question<'a> {
-    /// As RBAC names it.
-    verb: &'static str,
-    /// What it is about, for messages.
-    key: &'a ObjectKey,
-    method: Method,
-    path: String,
-    accept: &'static str,
-    body: Option<(&'static str, Vec<u8>)>,
+    server: Uri,
+    tally: Arc<Tally>,
+    clock: ServerClock,
 }
 
 impl LiveCluster {
     /// Finds an API server as `live::config` says; nothing is sent yet. Needs a tokio runtime.
-    pub async fn connect() -> Result<Self, ClusterError> {
-        Self::with(&config::find().await?, RetryPolicy::default())
+    pub async fn connect(policy: RetryPolicy) -> Result<Self, ClusterError> {
+        Self::with(&config::find().await?, policy)
     }
 
     /// Returns the cluster at an address that asks for no login, such as `kubectl proxy`. Needs a tokio runtime.
@@ -88,69 +87,14 @@ impl LiveCluster {
             .layer(config.extra_headers_layer().map_err(of_client)?)
             .map_err(tower::BoxError::from)
             .service(Connections::to(config).map_err(failed)?);
-        Ok(Self { client: Client::new(service, config.default_namespace.clone()), policy })
+        let client = Client::new(service, config.default_namespace.clone());
+        let (server, tally) = (config.cluster_url.clone(), Arc::default());
+        Ok(Self { client, policy, server, tally, clock: ServerClock::default() })
     }
 
-    /// Asks until there is an answer that can be used, or no more patience.
-    async fn ask(&self, question: Question<'_>) -> Result<Object, Refusal> {
-        let Question { verb, key, method, path, accept, body } = question;
-        let (content_type, body) = body.unzip();
-        let body = Body::from(body.unwrap_or_default());
-        let started = Instant::now();
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let mut request =
-                Request::builder().method(&method).uri(&path).header(header::ACCEPT, accept);
-            if let Some(content_type) = content_type {
-                request = request.header(header::CONTENT_TYPE, content_type);
-            }
-            let body = body.try_clone().unwrap_or_else(Body::empty);
-            let request = request.body(body).map_err(|error| {
-                let detail = config::chain(&error);
-                ClusterError::Malformed { verb, key: Box::new(key.clone()), detail }
-            })?;
-            let (detail, after) = match timeout(self.policy.try_time_max, self.send(request)).await
-            {
-                Ok(Ok(answer)) => {
-                    tracing::debug!(%method, path, code = answer.code, tries, "answered");
-                    match judge(verb, key, &answer) {
-                        Verdict::Done(object) => return Ok(object),
-                        Verdict::Refused(refusal) => return Err(refusal),
-                        Verdict::Later { detail, after } => (detail, after),
-                    }
-                }
-                Ok(Err(error)) if is_final(&error) => {
-                    let (key, detail) = (Box::new(key.clone()), config::of_client(&error));
-                    return Err(ClusterError::Untrusted { verb, key, detail }.into());
-                }
-                Ok(Err(error)) => (config::of_client(&error), None),
-                Err(_) => (format!("no answer within {:?}", self.policy.try_time_max), None),
-            };
-            let pause = self.policy.pause(tries, started.elapsed(), after, random());
-            let Some(pause) = pause else {
-                let (key, waited) = (Box::new(key.clone()), started.elapsed());
-                return Err(ClusterError::Unreachable { verb, key, tries, waited, detail }.into());
-            };
-            // Said once: the error says how it ended.
-            if tries == 1 {
-                tracing::warn!(verb, object = %key, "will ask again for a while: {detail}");
-            } else {
-                tracing::debug!(%method, path, tries, pause_ms = pause.as_millis(), "will ask again: {detail}");
-            }
-            sleep(pause).await;
-        }
-    }
-
-    async fn send(&self, request: Request<Body>) -> Result<Answer, kube::Error> {
-        let response = self.client.send(request).await?;
-        let code = response.status().as_u16();
-        let retry_after = response
-            .headers()
-            .get(header::RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        let body = response.into_body().collect_bytes().await?.into();
-        Ok(Answer { code, retry_after, body })
+    /// What all requests, also those of clones, have cost so far.
+    pub fn effort(&self) -> Effort {
+        self.tally.effort()
     }
 
     /// Writes an object to `path`, which is `resource` (create) or `resource/name` and more.
@@ -212,7 +156,7 @@ impl LiveCluster {
     }
 }
 
-impl Cluster for LiveCluster {
+impl Reads for LiveCluster {
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, ClusterError> {
         check_key(key)?;
         let path = url::object(&key.kind, key.namespace.as_deref(), &key.name);
@@ -249,6 +193,12 @@ impl Cluster for LiveCluster {
         Ok(objects)
     }
 
+    fn time(&self) -> Option<Timestamp> {
+        self.clock.now()
+    }
+}
+
+impl Cluster for LiveCluster {
     async fn create(&self, kind: &Kind, object: &Object) -> Result<Object, ClusterError> {
         let key = object.key(kind);
         check_key(&key)?;
@@ -332,18 +282,4 @@ fn items(page: &mut Object, kind: &Kind) -> Vec<Object> {
             object
         })
         .collect()
-}
-
-/// Whether the next try would end in the same way.
-fn is_final(error: &kube::Error) -> bool {
-    let bad_certificate = match error {
-        kube::Error::Service(cause) => cause.downcast_ref().is_some_and(ConnectionError::is_final),
-        _ => false,
-    };
-    bad_certificate || config::failed_login(error).is_some()
-}
-
-/// Returns a number that differs from process to process and from call to call; no secret depends on it.
-fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
 }

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Into how many pauses at the least the time is divided in which refusals are doubted: a long one would waste it.
+const DOUBTS: u32 = 6;
+
 /// How long and how often an API server is asked before it counts as unreachable.
 ///
 /// This is the one place where somebody waits for a server: the steps do not ask again what was asked here. The default
@@ -18,6 +21,11 @@ pub struct RetryPolicy {
     pub try_time_max: Duration,
     /// No try begins later than this after the first.
     pub total_time_max: Duration,
+    /// For how long a refusal of access (401, 403) is doubted: no try begins later than this after the first one.
+    ///
+    /// A server that has just started knows neither accounts nor rights for a moment, and a role binding that has just
+    /// been made takes one to arrive. Zero believes every refusal.
+    pub refusal_time_max: Duration,
 }
 
 impl Default for RetryPolicy {
@@ -29,6 +37,9 @@ impl Default for RetryPolicy {
             pause_max: Duration::from_secs(5),
             try_time_max: Duration::from_secs(10),
             total_time_max: Duration::from_secs(30),
+            // Seen after restarts: 0.1 s mostly, 1.3 s once (docs/decisions/0007). Much longer would be a nuisance where a right
+            // is really missing.
+            refusal_time_max: Duration::from_secs(3),
         }
     }
 }
@@ -48,15 +59,26 @@ impl RetryPolicy {
         if tries >= self.tries_max {
             return None;
         }
-        let doubled = self
-            .pause_first
-            .saturating_mul(1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX));
-        let longest = doubled.min(self.pause_max);
-        let half = longest / 2;
-        let spread = half.mul_f64((random % 1024) as f64 / 1023.0);
         // Never earlier than the server asked for, within our own bounds.
-        let pause = (half + spread).max(asked.unwrap_or_default().min(self.pause_max));
+        let asked = asked.unwrap_or_default().min(self.pause_max);
+        let pause = self.spread(tries, random).max(asked);
         (spent + pause < self.total_time_max).then_some(pause)
+    }
+
+    /// Returns the pause before a refusal of access is doubted again, or `None` when it is to be believed.
+    ///
+    /// `refusals` were given, the first one `since` ago. They are counted by themselves: after a long outage the pauses
+    /// would be longer than the doubt.
+    pub(super) fn doubt(&self, refusals: u32, since: Duration, random: u64) -> Option<Duration> {
+        let pause = self.spread(refusals, random).min(self.refusal_time_max / DOUBTS);
+        (since + pause < self.refusal_time_max).then_some(pause)
+    }
+
+    /// The pause after a number of tries: twice as long each time, of which the second half is left to chance.
+    fn spread(&self, tries: u32, random: u64) -> Duration {
+        let doublings = 1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX);
+        let half = self.pause_first.saturating_mul(doublings).min(self.pause_max) / 2;
+        half + half.mul_f64((random % 1024) as f64 / 1023.0)
     }
 }
 
@@ -70,6 +92,7 @@ mod tests {
         pause_max: Duration::from_millis(300),
         try_time_max: Duration::from_secs(1),
         total_time_max: Duration::from_secs(2),
+        refusal_time_max: Duration::from_millis(900),
     };
 
     fn millis(tries: u32, spent: u64, asked: Option<u64>, random: u64) -> Option<u128> {
@@ -123,6 +146,26 @@ mod tests {
     #[test]
     fn no_try_begins_after_the_time_is_over() {
         assert_eq!(millis(1, 1_990, None, 1023), None);
+    }
+
+    #[test]
+    fn a_refusal_is_doubted_for_a_short_time_only() {
+        let doubt = |refusals, since| {
+            let pause = POLICY.doubt(refusals, Duration::from_millis(since), 1023);
+            pause.map(|pause| pause.as_millis())
+        };
+        assert_eq!([doubt(1, 0), doubt(2, 100), doubt(9, 800)], [Some(100), Some(150), None]);
+        let trusting = RetryPolicy { refusal_time_max: Duration::ZERO, ..POLICY };
+        assert_eq!(trusting.doubt(1, Duration::ZERO, 0), None);
+        // By default the time is used, whatever chance says.
+        for random in [0, 1023] {
+            let (mut since, mut refusals) = (Duration::ZERO, 1);
+            while let Some(pause) = RetryPolicy::default().doubt(refusals, since, random) {
+                (since, refusals) = (since + pause, refusals + 1);
+            }
+            assert!((7..=13).contains(&refusals), "{refusals}");
+            assert!((2_400..3_000).contains(&since.as_millis()), "{since:?}");
+        }
     }
 
     #[test]

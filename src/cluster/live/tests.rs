@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::json;
@@ -16,6 +16,7 @@ const QUICK: RetryPolicy = RetryPolicy {
     pause_max: Duration::from_millis(4),
     try_time_max: Duration::from_millis(500),
     total_time_max: Duration::from_secs(2),
+    refusal_time_max: Duration::ZERO,
 };
 
 /// One answer of the script.
@@ -23,6 +24,8 @@ enum Play {
     Say(u16, String),
     /// With a header `Retry-After: 0`.
     LaterNow(u16),
+    /// Refuses, at this time.
+    At(&'static str),
     /// Reads the request and closes the connection.
     HangUp,
     /// Reads the request and says nothing until the client gives up.
@@ -40,8 +43,12 @@ fn status(code: u16, reason: &str) -> Play {
 /// What was received: request line, the headers that matter, body.
 type Heard = Arc<Mutex<Vec<(String, Vec<String>, String)>>>;
 
-/// Plays a script and returns the cluster behind it; the last answer is repeated.
+/// Plays a script and returns the cluster behind it.
 fn server(script: Vec<Play>) -> (LiveCluster, Heard) {
+    server_with(QUICK, script)
+}
+
+fn server_with(policy: RetryPolicy, script: Vec<Play>) -> (LiveCluster, Heard) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let heard = Heard::default();
@@ -61,6 +68,7 @@ fn server(script: Vec<Play>) -> (LiveCluster, Heard) {
                 let (code, header, body) = match play {
                     Play::Say(code, body) => (code, "", body),
                     Play::LaterNow(code) => (code, "Retry-After: 0\r\n", "later".to_owned()),
+                    Play::At(date) => (422, &*format!("Date: {date}\r\n"), "no".to_owned()),
                     Play::HangUp => break,
                     Play::BeSilent => {
                         silent.push(stream.try_clone().unwrap());
@@ -73,11 +81,11 @@ fn server(script: Vec<Play>) -> (LiveCluster, Heard) {
             }
         }
     });
-    (LiveCluster::at(&address, QUICK).unwrap(), heard)
+    (LiveCluster::at(&address, policy).unwrap(), heard)
 }
 
-fn read_request(
-    reader: &mut BufReader<std::net::TcpStream>,
+pub(super) fn read_request<R: std::io::Read>(
+    reader: &mut BufReader<R>,
 ) -> Option<(String, Vec<String>, String)> {
     let mut lines = Vec::new();
     loop {
@@ -293,6 +301,40 @@ async fn what_will_not_pass_is_asked_once() {
     let error = cluster.create(&WORK, &work()).await.unwrap_err();
     assert!(matches!(error, ClusterError::TooLarge { .. }), "{error}");
     assert_eq!(heard.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_is_put_to_the_test_when_the_policy_says_so() {
+    let policy = RetryPolicy { refusal_time_max: Duration::from_millis(300), ..QUICK };
+    for code in [401, 403] {
+        let no = || status(code, "");
+        let (cluster, heard) = server_with(policy, vec![no(), no(), say(200, "{}")]);
+        cluster.replace(&WORK, &work()).await.unwrap();
+        assert_eq!(heard.lock().unwrap().len(), 3, "{code}");
+
+        let (cluster, heard) = server_with(policy, (0..200).map(|_| no()).collect());
+        let start = std::time::Instant::now();
+        let error = cluster.replace(&WORK, &work()).await.unwrap_err();
+        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+        assert!(heard.lock().unwrap().len() > 3);
+        let is_said = matches!(
+            error,
+            ClusterError::Unauthorized { .. } | ClusterError::Forbidden { verb: "update", .. }
+        );
+        assert!(is_said, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_tells_the_time_whatever_else_it_says() {
+    let (cluster, _) = server(vec![Play::At("Sun, 06 Nov 1994 08:49:37 GMT"), say(200, "{}")]);
+    assert_eq!(cluster.time(), None);
+    assert!(cluster.get(&work().key(&WORK)).await.is_err());
+    let told = cluster.time().unwrap();
+    cluster.get(&work().key(&WORK)).await.unwrap();
+    let later = cluster.time().unwrap();
+    assert!(later.as_second() - told.as_second() < 60, "{told} {later}");
+    assert!(told.to_string().starts_with("1994-11-06T08:49:3"), "{told}");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 //! [`decide`] is the whole decision. It may be asked again with a newer object after a conflict: what somebody
 //! else wrote meanwhile stays, and asking twice about what it decided itself changes nothing more.
 
+mod changes;
 mod complete;
 mod conditions;
 mod merge;
@@ -19,6 +20,7 @@ use super::control::Control;
 use crate::contract::status::{self as names, workflow_action, workflow_type};
 use crate::contract::{Object, kinds, labels};
 
+pub use changes::{Change, changes};
 pub use notice::{Notice, Refusal};
 pub use report::parse as parse_report;
 

@@ -8,6 +8,9 @@ use super::workloads::{Group, Workload};
 use crate::contract::kinds::WORK;
 use crate::contract::{Object, labels};
 
+/// Field of the spec: when the pipeline's output was last published.
+const EXECUTED_AT: &str = "lastExecutionTimestamp";
+
 /// What tells one Work from another: a run finds the Work of the run before by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
@@ -131,7 +134,7 @@ impl Identity {
 pub fn build(identity: &Identity, groups: Vec<Group<Workload>>, executed_at: &str) -> Object {
     let mut work = Object::new(&WORK, Some(&identity.namespace), "");
     let mut spec = Map::new();
-    spec.insert("lastExecutionTimestamp".into(), executed_at.into());
+    spec.insert(EXECUTED_AT.into(), executed_at.into());
     spec.insert("promiseName".into(), identity.promise.as_str().into());
     if !identity.resource_name.is_empty() {
         spec.insert("resourceName".into(), identity.resource_name.as_str().into());
@@ -142,6 +145,15 @@ pub fn build(identity: &Identity, groups: Vec<Group<Workload>>, executed_at: &st
     }
     work.0.insert("spec".into(), spec.into());
     work
+}
+
+/// Corrects the time of a Work that was built before the cluster had told its own.
+///
+/// The text has the length of the one it replaces: both are times in whole seconds.
+pub fn date(work: &mut Object, executed_at: &str) {
+    if let Some(Value::Object(spec)) = work.0.get_mut("spec") {
+        spec.insert(EXECUTED_AT.into(), executed_at.into());
+    }
 }
 
 /// Gives the Work its metadata: that of the Work it replaces, or a new one's with `name`.

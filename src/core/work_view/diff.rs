@@ -41,6 +41,31 @@ pub fn difference(from: &WorkView, to: &WorkView) -> String {
     text
 }
 
+/// A file that differs between two Works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileChange<'a> {
+    /// `added`, `removed` or `changed`.
+    pub what: &'static str,
+    /// Its path.
+    pub path: &'a str,
+}
+
+/// Returns the files that differ, by path; nothing of their content.
+pub fn file_changes<'a>(from: &'a WorkView, to: &'a WorkView) -> Vec<FileChange<'a>> {
+    let (before, after) = (from.by_path(), to.by_path());
+    let paths: BTreeSet<&str> = before.keys().chain(after.keys()).copied().collect();
+    let change = |path| {
+        let what = match (before.get(path), after.get(path)) {
+            (Some(old), Some(new)) if old.content == new.content => return None,
+            (Some(_), Some(_)) => "changed",
+            (Some(_), None) => "removed",
+            (None, _) => "added",
+        };
+        Some(FileChange { what, path })
+    };
+    paths.into_iter().filter_map(change).collect()
+}
+
 fn one_sided(text: &mut String, what: &str, path: &str, file: &FileView) {
     let _ = writeln!(text, "{what} {}  {}", visible(path), described(file));
 }

@@ -17,8 +17,8 @@ use serde_json::Value;
 
 use crate::contract::{Object, labels};
 
-pub use diff::{difference, unified};
-pub use tree::{DEPTH_MAX, listing, tree};
+pub use diff::{FileChange, difference, file_changes, unified};
+pub use tree::{file_tree, group_tree, holding, listing, size, tree};
 
 /// Most bytes that one file of a Work is unpacked to. A few kilobytes of gzip can stand for gigabytes.
 pub const FILE_BYTES_MAX: u64 = 64 << 20;

@@ -33,64 +33,86 @@ pub fn listing(works: &[WorkView], now: Timestamp) -> String {
 /// Returns one Work: what it is, and each group with its selectors and the tree of its files.
 pub fn tree(work: &WorkView, now: Timestamp) -> String {
     let mut text = format!("{}\n", visible(&work.title));
-    let stored = work.files().map(|file| file.stored).fold(0, usize::saturating_add);
     let facts = [
         ("promise", or_dash(&work.promise)),
         ("resource", or_dash(&work.resource)),
         ("pipeline", or_dash(&work.pipeline)),
         ("dry run", if work.dry_run { "yes".to_owned() } else { String::new() }),
         ("last run", age(work.executed_at, now)),
-        (
-            "holds",
-            format!(
-                "{} in {}: {}, {} stored",
-                count(work.files().count(), "file"),
-                count(work.groups.len(), "group"),
-                size(work.bytes()),
-                size(stored)
-            ),
-        ),
+        ("holds", holding(work)),
     ];
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
         let _ = writeln!(text, "  {name:<9} {value}");
     }
     for group in &work.groups {
-        let _ = writeln!(text, "\n{}", visible(&group.directory));
-        for selector in &group.selectors {
-            let _ = writeln!(text, "  to {}", visible(selector));
-        }
-        if group.selectors.is_empty() {
-            text.push_str("  no selectors\n");
-        }
-        branches(group).write(&mut text, "");
+        let _ = write!(text, "\n{}", group_tree(group, ""));
     }
+    text
+}
+
+/// Returns how much is in a Work, on one line.
+pub fn holding(work: &WorkView) -> String {
+    let stored = work.files().map(|file| file.stored).fold(0, usize::saturating_add);
+    format!(
+        "{} in {}: {}, {} stored",
+        count(work.files().count(), "file"),
+        count(work.groups.len(), "group"),
+        size(work.bytes()),
+        size(stored)
+    )
+}
+
+/// Returns one group: its selectors, what else is to say of it (empty for nothing), and the tree of its files.
+pub fn group_tree(group: &GroupView, note: &str) -> String {
+    let mut text = format!("{}\n", visible(&group.directory));
+    for selector in &group.selectors {
+        let _ = writeln!(text, "  to {}", visible(selector));
+    }
+    if group.selectors.is_empty() {
+        text.push_str("  no selectors\n");
+    }
+    if !note.is_empty() {
+        let _ = writeln!(text, "  {}", visible(note));
+    }
+    text.push_str(&file_tree(group.files.iter().map(captioned), ""));
     text
 }
 
 /// Deepest folder that is drawn as one; what lies deeper is shown with its path. A Work can hold any path, and a
 /// tree is walked by calls.
-pub const DEPTH_MAX: usize = 32;
+const DEPTH_MAX: usize = 32;
 
-/// A folder of the tree.
-#[derive(Default)]
-struct Branch<'a> {
-    folders: BTreeMap<&'a str, Self>,
-    files: BTreeMap<&'a str, &'a FileView>,
-}
-
-fn branches(group: &GroupView) -> Branch<'_> {
+/// Draws files as a tree with folders first, each line after `indent`. A file is its path and what to say of it.
+pub fn file_tree<'a>(files: impl Iterator<Item = (&'a str, String)>, indent: &str) -> String {
     let mut root = Branch::default();
-    for file in &group.files {
+    for (path, caption) in files {
         let mut branch = &mut root;
-        let mut rest = file.path.as_str();
+        let mut rest = path;
         for _ in 0..DEPTH_MAX {
             let Some((folder, below)) = rest.split_once('/') else { break };
             branch = branch.folders.entry(folder).or_default();
             rest = below;
         }
-        branch.files.insert(rest, file);
+        branch.files.insert(rest, caption);
     }
-    root
+    let mut text = String::new();
+    root.write(&mut text, indent);
+    text
+}
+
+fn captioned(file: &FileView) -> (&str, String) {
+    let caption = match &file.content {
+        Ok(content) => size(content.len()),
+        Err(error) => format!("unreadable: {error}"),
+    };
+    (&file.path, caption)
+}
+
+/// A folder of the tree.
+#[derive(Default)]
+struct Branch<'a> {
+    folders: BTreeMap<&'a str, Self>,
+    files: BTreeMap<&'a str, String>,
 }
 
 impl Branch<'_> {
@@ -105,19 +127,15 @@ impl Branch<'_> {
             let _ = writeln!(text, "{indent}{branch}{}/", visible(name));
             folder.write(text, &format!("{indent}{below}"));
         }
-        for (name, file) in &self.files {
+        for (name, caption) in &self.files {
             let (branch, _) = lead();
-            let what = match &file.content {
-                Ok(content) => size(content.len()),
-                Err(error) => format!("unreadable: {error}"),
-            };
-            let _ = writeln!(text, "{indent}{branch}{}  {what}", visible(name));
+            let _ = writeln!(text, "{indent}{branch}{}  {caption}", visible(name));
         }
     }
 }
 
 /// Returns a size with three digits or so.
-pub(super) fn size(bytes: usize) -> String {
+pub fn size(bytes: usize) -> String {
     let kilobytes = bytes as f64 / 1e3;
     match bytes {
         0..1_000 => format!("{bytes} B"),

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec};
 use serde::Deserialize as _;
 use serde_json::Value;
-use tracing::{debug, warn};
+use tracing::{Instrument as _, debug, info_span, warn};
 
 use super::engine::{Ended, Engine, Stage};
 use crate::cluster::Cluster;
@@ -160,7 +160,8 @@ impl<C: Cluster, E: Engine> Pod<'_, C, E> {
             mounts,
             scratch: self.scratch.clone(),
         };
-        let ended = self.host.engine.run(&stage).await?;
+        let span = info_span!("stage", otel.name = stage.name, stage = stage.name);
+        let ended = self.host.engine.run(&stage).instrument(span).await?;
         debug!(stage = stage.name, end = %ended.end, "ended");
         self.report.stages.push(Ran { name: stage.name, ended });
         Ok(())

@@ -15,7 +15,7 @@ use crate::steps::reader::{self, ReaderError};
 use crate::steps::settings::{self, SettingsError, Step};
 use crate::steps::status::{self, StatusError};
 use crate::steps::writer::{self, WriterError};
-use crate::steps::{Clock, Context};
+use crate::steps::{self, Clock, Context};
 
 /// Why a container of the platform failed.
 #[derive(Debug, thiserror::Error)]
@@ -76,14 +76,14 @@ pub(super) async fn run(
         Step::Reader(args, dir) => {
             let mut context = context(Path::new(layout::WORK_CREATOR_DIR));
             context.layout = context.layout.with_input_dir(on_this_machine(mounts, &dir));
-            reader::run(&context, cluster, &args).await?;
+            steps::within("reader", reader::run(&context, cluster, &args)).await?;
         }
         Step::Writer(args, root) => {
-            writer::run(&context(&root), cluster, &args).await?;
+            steps::within("writer", writer::run(&context(&root), cluster, &args)).await?;
         }
         Step::Status(args) => {
             let context = context(Path::new(layout::WORK_CREATOR_DIR));
-            status::run(&context, cluster, &args).await?;
+            steps::within("status", status::run(&context, cluster, &args)).await?;
         }
     }
     Ok(())

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::workflow::Ran;
 use super::{Prepared, Run, RunError};
-use crate::cluster::Cluster as _;
 use crate::cluster::folder::FolderCluster;
+use crate::cluster::{Cluster as _, Reads as _};
 use crate::contract::{Object, kinds, labels, layout};
 use crate::core::promise::{WorkflowAction, WorkflowType};
 use crate::core::{placement, unpack};

@@ -8,7 +8,7 @@ use tracing::info;
 
 use super::RunError;
 use crate::cluster::folder::FolderCluster;
-use crate::cluster::{Cluster as _, ClusterError};
+use crate::cluster::{Cluster as _, ClusterError, Reads as _};
 use crate::contract::status::{KRATIX, SUSPENDED_GENERATION, WORKFLOWS};
 use crate::contract::{Object, ObjectKey, kinds, labels};
 use crate::core::config::Config;

@@ -5,21 +5,24 @@
 //! container sets the label. A label without an entry would be a workflow that nothing wakes.
 
 mod error;
+mod preview;
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tracing::{debug, info, warn};
 
-use super::Context;
 use super::backoff::{Backoff, DEADLINE, answered};
-use crate::cluster::{Cluster, ClusterError};
+use super::{Context, observed};
+use crate::cluster::{Cluster, ClusterError, Reads};
 use crate::contract::{Node, Object, ObjectKey, labels};
 use crate::core::control::{self, Control};
 use crate::core::status::{self, Decision, Ending, Notice, Refusal, Run};
 use crate::files::read;
 
 pub use error::StatusError;
+pub use preview::{Preview, preview};
 
 /// Largest status or workflow control file that is read by default, in bytes. The API server takes objects of
 /// about 1.5 MiB, with everything else that stands in them.
@@ -67,22 +70,14 @@ pub async fn run(
     cluster: &impl Cluster,
     args: &Status,
 ) -> Result<Outcome, StatusError> {
-    info!(object = %args.key, pipeline = args.pipeline, last = args.is_last, "updating status");
-    let report_path = context.layout.status_path();
-    let update = Update {
-        cluster,
-        args,
-        report: read_report(&report_path, args.file_bytes_max)?,
-        report_path,
-        control: read_control(&context.layout.workflow_control_path(), args.file_bytes_max)?,
-        now: context.clock.now(),
-    };
+    let update = Update::read(context, cluster, args)?;
     let mut backoff = Backoff::new(DEADLINE);
     let mut origin = None;
     loop {
         match update.attempt(&mut origin).await {
             Err(StatusError::Cluster(source @ ClusterError::Conflict { .. })) => {
-                debug!(error = %source, "reading and merging again");
+                let waited_ms = backoff.waited().as_millis() as u64;
+                debug!(object = %args.key, waited_ms, "somebody else was faster: reading and merging again");
                 if !backoff.pause().await {
                     let key = Box::new(args.key.clone());
                     return Err(StatusError::GaveUp { key, waited: backoff.waited(), source });
@@ -98,6 +93,8 @@ struct Origin {
     uid: Option<String>,
     /// A change of the spec after this is news to the controller, whatever the pipeline did.
     generation: i64,
+    /// The same in all tries, so that one finds what another has written.
+    now: Timestamp,
 }
 
 /// One run of the step.
@@ -108,39 +105,52 @@ struct Update<'a, C> {
     report_path: PathBuf,
     report: Map<String, Value>,
     control: Control,
-    /// The same in all tries, so that one finds what another has written.
-    now: jiff::Timestamp,
+    context: &'a Context,
 }
 
-impl<C: Cluster> Update<'_, C> {
-    /// Reads, decides and writes once.
-    async fn attempt(&self, origin: &mut Option<Origin>) -> Result<Outcome, StatusError> {
+/// What was seen and decided in one try.
+struct Look<'a> {
+    object: Object,
+    decision: Decision,
+    run: Run<'a>,
+}
+
+impl<'a, C: Reads> Update<'a, C> {
+    /// Reads the files.
+    fn read(context: &'a Context, cluster: &'a C, args: &'a Status) -> Result<Self, StatusError> {
+        observed::is_about(&args.key);
+        observed::is_of("", &args.pipeline);
+        let report_path = context.layout.status_path();
+        Ok(Self {
+            cluster,
+            args,
+            report: read_report(&report_path, args.file_bytes_max)?,
+            report_path,
+            control: read_control(&context.layout.workflow_control_path(), args.file_bytes_max)?,
+            context,
+        })
+    }
+
+    /// Reads the object and decides, and writes nothing.
+    async fn look(&self, origin: &mut Option<Origin>) -> Result<Look<'a>, StatusError> {
         let object = self.get(origin.is_none()).await?;
         let is_first = origin.is_none();
         let origin = origin.get_or_insert_with(|| Origin {
             uid: object.uid().map(str::to_owned),
             generation: object.generation().unwrap_or_default(),
+            now: self.context.time(self.cluster),
         });
         if object.uid() != origin.uid.as_deref() {
             return Err(StatusError::Replaced { key: self.key() });
         }
-        let run = self.describe(origin.generation);
+        let run = self.describe(origin);
         let decision = status::decide(&object, &self.report, &self.control, &run)
             .map_err(|source| self.refused(source))?;
         if is_first {
+            observed::joins_trace_of(&object);
             decision.notices.iter().for_each(|notice| warn!("{notice}"));
         }
-        self.write(object, &decision, &run).await?;
-        if decision.label {
-            self.label(origin).await?;
-        }
-        info!(written = decision.status.is_some(), "updated status");
-        Ok(Outcome {
-            ending: decision.ending,
-            is_written: decision.status.is_some(),
-            is_labelled: decision.label,
-            notices: decision.notices,
-        })
+        Ok(Look { object, decision, run })
     }
 
     async fn get(&self, is_first: bool) -> Result<Object, StatusError> {
@@ -150,6 +160,48 @@ impl<C: Cluster> Update<'_, C> {
             StatusError::Missing { key }
         } else {
             StatusError::Gone { key }
+        })
+    }
+
+    fn describe(&self, origin: &Origin) -> Run<'a> {
+        Run {
+            workflow_type: &self.args.workflow_type,
+            action: &self.args.action,
+            pipeline: &self.args.pipeline,
+            is_last: self.args.is_last,
+            dry_run: self.args.dry_run,
+            generation: origin.generation,
+            now: origin.now,
+        }
+    }
+
+    fn refused(&self, source: Refusal) -> StatusError {
+        match source {
+            Refusal::NoEntry { .. } => StatusError::NotPrepared { key: self.key(), source },
+            _ => StatusError::Report { path: self.report_path.clone(), source },
+        }
+    }
+
+    fn key(&self) -> Box<ObjectKey> {
+        Box::new(self.args.key.clone())
+    }
+}
+
+impl<C: Cluster> Update<'_, C> {
+    /// Reads, decides and writes once.
+    async fn attempt(&self, origin: &mut Option<Origin>) -> Result<Outcome, StatusError> {
+        let Look { object, decision, run } = self.look(origin).await?;
+        let uid = object.uid().map(str::to_owned);
+        self.write(object, &decision, &run).await?;
+        tell(&self.args.key, &decision);
+        if decision.label {
+            self.label(uid.as_deref()).await?;
+        }
+        Ok(Outcome {
+            ending: decision.ending,
+            is_written: decision.status.is_some(),
+            is_labelled: decision.label,
+            notices: decision.notices,
         })
     }
 
@@ -168,11 +220,9 @@ impl<C: Cluster> Update<'_, C> {
             answer => answer?,
         };
         let is_kept = status::workflows_were_kept(status, &answer);
-        if matches!(decision.ending, Ending::Suspended { .. }) {
-            if !status::suspension_was_kept(&answer, run) {
-                return Err(StatusError::Dropped { key: self.key() });
-            }
-            info!("suspended the pipeline");
+        let is_suspended = matches!(decision.ending, Ending::Suspended { .. });
+        if is_suspended && !status::suspension_was_kept(&answer, run) {
+            return Err(StatusError::Dropped { key: self.key() });
         }
         if !is_kept {
             warn!("the cluster has dropped a part of `status.kratix.workflows`: its schema is old");
@@ -192,38 +242,32 @@ impl<C: Cluster> Update<'_, C> {
         }
     }
 
-    async fn label(&self, origin: &Origin) -> Result<(), StatusError> {
-        let (key, uid) = (&self.args.key, origin.uid.as_deref());
+    async fn label(&self, uid: Option<&str>) -> Result<(), StatusError> {
+        let key = &self.args.key;
         let (label, value) = (labels::WORKFLOW_SUSPENDED, labels::TRUE);
         match answered(|| self.cluster.set_label(key, uid, label, value)).await {
             Err(ClusterError::Missing { .. }) => Err(StatusError::Gone { key: self.key() }),
             result => result.map_err(StatusError::from),
         }?;
-        info!(label, "labelled the object");
+        info!(object = %key, label, "set the label");
         Ok(())
     }
+}
 
-    fn describe(&self, generation: i64) -> Run<'_> {
-        Run {
-            workflow_type: &self.args.workflow_type,
-            action: &self.args.action,
-            pipeline: &self.args.pipeline,
-            is_last: self.args.is_last,
-            dry_run: self.args.dry_run,
-            generation,
-            now: self.now,
-        }
+/// One line for the status; the label has its own.
+fn tell(object: &ObjectKey, decision: &Decision) {
+    let ending = ending_text(decision.ending);
+    match decision.status {
+        Some(_) => info!(%object, ending, "wrote the status"),
+        None => info!(%object, ending, "the status stands like that already"),
     }
+}
 
-    fn refused(&self, source: Refusal) -> StatusError {
-        match source {
-            Refusal::NoEntry { .. } => StatusError::NotPrepared { key: self.key(), source },
-            _ => StatusError::Report { path: self.report_path.clone(), source },
-        }
-    }
-
-    fn key(&self) -> Box<ObjectKey> {
-        Box::new(self.args.key.clone())
+fn ending_text(ending: Ending) -> &'static str {
+    match ending {
+        Ending::GoesOn => "goes on",
+        Ending::Completed => "completed",
+        Ending::Suspended { .. } => "suspended",
     }
 }
 

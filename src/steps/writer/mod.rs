@@ -1,14 +1,15 @@
 //! Takes the results out: output folder to Work (contract.md 2.2).
 
 mod error;
+mod preview;
 mod put;
 
 use std::path::Path;
 
-use tracing::{debug, info, warn};
+use tracing::{debug, debug_span, info, warn};
 
-use super::Context;
 use super::status::FILE_BYTES_MAX;
+use super::{Context, observed};
 use crate::cluster::Cluster;
 use crate::contract::kinds::SYSTEM_NAMESPACE;
 use crate::contract::{Node, Object};
@@ -20,6 +21,7 @@ use crate::files::tree::{Limits, Tree, TreeFile};
 use crate::files::{read, tree};
 
 pub use error::WriterError;
+pub use preview::{Preview, preview};
 
 /// Largest Work, in bytes of JSON: what etcd takes in one request, its key and a little more included.
 pub const WORK_BYTES_MAX: u64 = 1_572_864;
@@ -122,28 +124,61 @@ pub async fn run(
     cluster: &impl Cluster,
     args: &Writer,
 ) -> Result<Outcome, WriterError> {
-    let identity = args.identity();
-    identity.check()?;
-    let entries = read_selectors(&context.layout.destination_selectors_path())?;
-    let control = read_control(&context.layout.workflow_control_path())?;
-    if control.stops() {
-        info!(
-            suspend = control.suspend,
-            retry = control.retry_after.is_some(),
-            "the pipeline stops the workflow here: no work is written"
-        );
-        return Ok(Outcome::Stopped(control));
-    }
-    let executed_at = context.clock.now().to_string();
-    let (work, groups, files) = gather(context, args, &identity, entries, &executed_at)?;
-    let bytes = check_size(args, &identity, &work)?;
-    let put = put::put(cluster, &identity, args.trace(), work, bytes).await?;
-    let namespace = identity.namespace;
+    let draft = match plan(context, args)? {
+        Plan::Stop(control) => {
+            info!(
+                suspend = control.suspend,
+                retry = control.retry_after.is_some(),
+                "the pipeline stops the workflow here: no work is written"
+            );
+            return Ok(Outcome::Stopped(control));
+        }
+        Plan::Put(draft) => draft,
+    };
+    let Draft { identity, groups, files, bytes, .. } = &draft;
+    let (groups, files, bytes, namespace) = (*groups, *files, *bytes, identity.namespace.clone());
+    let put = put::put(cluster, draft, args.trace()).await?;
     let written = Written { created: put.created, name: put.name, namespace, groups, files, bytes };
     let verb = if written.created { "created the work" } else { "updated the work" };
     let Written { name, namespace, .. } = &written;
     info!(work = name, namespace, groups, files, bytes, "{verb}");
     Ok(Outcome::Wrote(written))
+}
+
+/// What the writer is about to do, as far as the files decide it.
+enum Plan {
+    /// Nothing: the pipeline asks its workflow to wait.
+    Stop(Control),
+    /// Put this.
+    Put(Draft),
+}
+
+/// A Work without a place.
+struct Draft {
+    identity: Identity,
+    work: Object,
+    groups: usize,
+    files: usize,
+    /// Its size, in bytes of JSON.
+    bytes: u64,
+}
+
+/// Reads the files and decides; nothing is asked of the cluster.
+fn plan(context: &Context, args: &Writer) -> Result<Plan, WriterError> {
+    observed::is_of(&args.promise, &args.pipeline);
+    observed::joins(&args.trace_parent, &args.trace_state);
+    let identity = args.identity();
+    identity.check()?;
+    let entries = read_selectors(&context.layout.destination_selectors_path())?;
+    let control = read_control(&context.layout.workflow_control_path())?;
+    if control.stops() {
+        return Ok(Plan::Stop(control));
+    }
+    let executed_at = context.clock.now().to_string();
+    let (work, groups, files) = debug_span!("read the output folder")
+        .in_scope(|| gather(context, args, &identity, entries, &executed_at))?;
+    let bytes = check_size(args, &identity, &work)?;
+    Ok(Plan::Put(Draft { identity, work, groups, files, bytes }))
 }
 
 /// Reads the output folder into a Work without metadata; also returns the numbers of groups and files.

@@ -1,4 +1,4 @@
-//! Our Jobs and scheduling ConfigMaps against those that Kratix's manager made (`fixtures/manager`).
+//! Our Jobs, scheduling ConfigMaps and rights against those that Kratix's manager made (`fixtures/manager`).
 //!
 //! What Kubernetes fills in by itself is left out on both sides ([`without_defaults`]). Deviations on purpose are
 //! in [`deviate`], each with its reason.
@@ -7,6 +7,7 @@ mod defaults;
 mod inputs;
 mod recording;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ use bookend::contract::{Object, labels};
 use bookend::core::config::Config;
 use bookend::core::pipeline::{Adapter, JobInput, Run, job, run_hash, scheduling_config_map};
 use bookend::core::promise::{Promise, WorkflowAction, WorkflowType};
+use bookend::core::rbac::default_grants;
 use serde_json::{Value, json};
 
 use defaults::without_defaults;
@@ -27,6 +29,8 @@ struct Case {
     requests: Vec<Value>,
     jobs: Vec<Value>,
     config_maps: Vec<Value>,
+    /// Service accounts and rights that every pipeline gets.
+    rights: Vec<Value>,
 }
 
 /// What the cases add up to.
@@ -35,6 +39,7 @@ struct Counts {
     cases: usize,
     jobs: usize,
     config_maps: usize,
+    rights: usize,
 }
 
 fn manifest_dir() -> &'static Path {
@@ -60,7 +65,7 @@ fn every_recorded_job_is_built_the_same() {
             compare(path.file_stem().unwrap().to_str().unwrap(), &case, &mut counts);
         }
     }
-    assert_eq!(counts, Counts { cases: 33, jobs: 87, config_maps: 37 });
+    assert_eq!(counts, Counts { cases: 33, jobs: 87, config_maps: 37, rights: 170 });
 }
 
 #[test]
@@ -71,7 +76,7 @@ fn every_job_of_the_full_recordings_is_built_the_same() {
     for path in sorted(&dir).into_iter().filter(|path| path.join("steps").is_dir()) {
         compare(path.file_name().unwrap().to_str().unwrap(), &read_recording(&path), &mut counts);
     }
-    assert_eq!(counts, Counts { cases: 58, jobs: 136, config_maps: 62 });
+    assert_eq!(counts, Counts { cases: 58, jobs: 136, config_maps: 62, rights: 288 });
 }
 
 /// Writes `fixtures/manager` anew from the recordings: `cargo test -- --ignored carry_recordings`.
@@ -118,12 +123,17 @@ fn compare(name: &str, case: &Case, counts: &mut Counts) {
         .collect();
     let requests: Vec<_> = case.requests.iter().map(object).collect();
     counts.cases += 1;
+    let mut rights = BTreeMap::new();
     for recorded in &case.jobs {
         let recorded = object(recorded);
         let found = find_inputs(&recorded, &promises, &requests);
         let Some((promise, request)) = found else {
             panic!("{name}: no promise and request have the hash of {}", recorded.name())
         };
+        for grant in rights_of(&recorded, promise, request) {
+            let grant = grant.into_value();
+            rights.insert(identity(&grant), grant);
+        }
         let mut ours = build(&recorded, promise, request, &config, adapter(name)).into_value();
         let mut expected = recorded.into_value();
         deviate(name, &mut expected);
@@ -145,6 +155,30 @@ fn compare(name: &str, case: &Case, counts: &mut Counts) {
         assert_eq!(ours.label(labels::PROMISE_NAME), recorded.label(labels::PROMISE_NAME));
         counts.config_maps += 1;
     }
+    if case.jobs.is_empty() {
+        return; // Which rights these are is known by the Jobs they are for.
+    }
+    let recorded: BTreeMap<_, _> =
+        case.rights.iter().map(|grant| (identity(grant), grant.clone())).collect();
+    counts.rights += recorded.len();
+    if name == "custom-sa-existing" {
+        // It was there before, and not a Promise's: whoever applies the rights leaves it as it is.
+        rights.retain(|_, grant| grant["metadata"]["name"] != "their-sa");
+    }
+    assert_same(name, &json!(rights), &json!(recorded));
+}
+
+/// Kind, namespace and name of an object, as text.
+fn identity(value: &Value) -> String {
+    let metadata = &value["metadata"];
+    format!("{} {} {}", value["kind"], metadata["namespace"], metadata["name"])
+}
+
+/// The rights of a Job's pod.
+fn rights_of(recorded: &Object, promise: &Promise, request: Option<&Object>) -> Vec<Object> {
+    let (workflow, action, index) = place_of(recorded, promise, request);
+    let pipeline = &promise.pipelines(workflow, action)[index];
+    default_grants(promise, request, workflow, action, pipeline).unwrap()
 }
 
 fn object(value: &Value) -> Object {
@@ -194,17 +228,7 @@ fn build(
     config: &Config,
     adapter: Adapter,
 ) -> Object {
-    let workflow = if request.is_some() { WorkflowType::Resource } else { WorkflowType::Promise };
-    let action = match recorded.label(labels::WORKFLOW_ACTION) {
-        Some("delete") => WorkflowAction::Delete,
-        _ => WorkflowAction::Configure,
-    };
-    // From the variables and not from the label: a pipeline could set that.
-    let env =
-        recorded.at(&["spec", "template", "spec", "initContainers"]).unwrap()[0]["env"].clone();
-    let name = env[3]["value"].as_str().unwrap();
-    let pipelines = promise.pipelines(workflow, action);
-    let index = pipelines.iter().position(|pipeline| pipeline.name == name).unwrap();
+    let (workflow, action, index) = place_of(recorded, promise, request);
     let run = Run { trigger: "1".into(), attempt: 0 };
     job(&JobInput {
         promise,
@@ -217,6 +241,26 @@ fn build(
         run: &run,
     })
     .unwrap()
+}
+
+/// Finds the pipeline of a Job in its Promise.
+fn place_of(
+    recorded: &Object,
+    promise: &Promise,
+    request: Option<&Object>,
+) -> (WorkflowType, WorkflowAction, usize) {
+    let workflow = if request.is_some() { WorkflowType::Resource } else { WorkflowType::Promise };
+    let action = match recorded.label(labels::WORKFLOW_ACTION) {
+        Some("delete") => WorkflowAction::Delete,
+        _ => WorkflowAction::Configure,
+    };
+    // From the variables and not from the label: a pipeline could set that.
+    let env =
+        recorded.at(&["spec", "template", "spec", "initContainers"]).unwrap()[0]["env"].clone();
+    let name = env[3]["value"].as_str().unwrap();
+    let pipelines = promise.pipelines(workflow, action);
+    let index = pipelines.iter().position(|pipeline| pipeline.name == name).unwrap();
+    (workflow, action, index)
 }
 
 /// Changes what the original recorded into what we do on purpose.

@@ -20,6 +20,8 @@ pub(super) fn read_recording(dir: &Path) -> Case {
         "platform.kratix.io",
         "apps",
     ];
+    const RIGHTS: [&str; 5] =
+        ["ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"];
     let about: Value = serde_json::from_slice(&fs::read(dir.join("case.json")).unwrap()).unwrap();
     let mut case = Case {
         config: about["config"]["config"]
@@ -46,6 +48,10 @@ pub(super) fn read_recording(dir: &Path) -> Case {
                     without_defaults(&mut value);
                     jobs.entry((created, object.name().to_owned())).or_insert(value);
                 }
+                kind if RIGHTS.contains(&kind) && is_default_grant(&object) => {
+                    without_identity(&mut value);
+                    add(&mut case.rights, value);
+                }
                 _ if !NOT_REQUESTS.contains(&group) => add(&mut case.requests, value),
                 _ => {}
             }
@@ -53,6 +59,20 @@ pub(super) fn read_recording(dir: &Path) -> Case {
     }
     case.jobs = jobs.into_values().collect();
     case
+}
+
+/// Whether these rights are of those that every pipeline gets: not for what it asks for beyond, not the controller's.
+fn is_default_grant(object: &Object) -> bool {
+    let labels = object.at(&["metadata", "labels"]).and_then(Value::as_object);
+    let is_plain = labels.is_some_and(|labels| labels.keys().eq([labels::PROMISE_NAME]));
+    is_plain && !object.name().ends_with("-promise-controller")
+}
+
+/// Takes out what the API server gives an object of its own.
+fn without_identity(value: &mut Value) {
+    for key in ["uid", "resourceVersion", "creationTimestamp"] {
+        remove(value, "/metadata", key);
+    }
 }
 
 /// The Promise as its revision holds it.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use bookend::cluster::Cluster as _;
+use bookend::cluster::Reads as _;
 use bookend::cluster::folder::FolderCluster;
 use bookend::contract::{Kind, Object};
 use bookend::core::promise::WorkflowAction;

@@ -26,6 +26,11 @@ pub(crate) struct Reply {
 pub(crate) trait Backend: Send + Sync + 'static {
     /// Returns the answer; `None` closes the connection without one.
     fn answer(&self, request: &Request) -> Option<Reply>;
+
+    /// Returns what the header `Date` says, `None` for an answer without one.
+    fn date(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Starts to listen on a port of this machine and returns the address. It ends with the process.
@@ -48,8 +53,9 @@ fn serve(mut stream: &TcpStream, backend: &dyn Backend) {
     while let Some(request) = read_request(&mut reader) {
         let Some(Reply { status, content_type, body }) = backend.answer(&request) else { return };
         let length = body.len();
+        let date = backend.date().map(|date| format!("Date: {date}\r\n")).unwrap_or_default();
         let head = format!(
-            "HTTP/1.1 {status} Answer\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n"
+            "HTTP/1.1 {status} Answer\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n{date}\r\n"
         );
         if stream.write_all(&[head.as_bytes(), &body].concat()).is_err() {
             return;

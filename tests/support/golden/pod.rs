@@ -120,7 +120,9 @@ impl Pod {
         command
             .env("HOME", &home)
             .env("PATH", "/usr/bin:/bin")
-            .env("BOOKEND_POD_ROOT", self.root());
+            .env("BOOKEND_POD_ROOT", self.root())
+            // A recorded refusal is one answer, and as final as it was.
+            .env("BOOKEND_REFUSAL_WAIT", "0");
         command.envs(
             case.env.iter().filter_map(|(name, value)| value.as_ref().map(|value| (name, value))),
         );

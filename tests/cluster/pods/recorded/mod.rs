@@ -120,8 +120,7 @@ fn compare(api: &'static Api, case: &Case, pod: &Pod, turn: usize) -> Vec<String
     let job = ours(&job, pod, turn);
     let jobs = path(&kinds::JOB, &job, false);
     api.must("POST", &jobs, &job.clone().into_value());
-    let started =
-        Started { api, path: format!("{jobs}/{}", job.name()), name: job.name().to_owned() };
+    let started = Started::new(api, format!("{jobs}/{}", job.name()), job.name().to_owned());
     let failing =
         pod.exit_codes.iter().find(|(_, code)| **code != 0).map(|(name, _)| name.as_str());
     let mut differences = match failing {
@@ -139,9 +138,7 @@ fn compare(api: &'static Api, case: &Case, pod: &Pod, turn: usize) -> Vec<String
 }
 
 fn ended_well(started: &Started) -> Vec<String> {
-    let again =
-        Started { api: started.api, path: started.path.clone(), name: started.name.clone() };
-    let finished = again.wait();
+    let finished = started.clone().wait();
     let complete = finished.job["status"]["succeeded"] == 1;
     let restarts = |status: &Value| status["restartCount"].as_u64().unwrap_or_default();
     let restarts: u64 = finished.containers().iter().map(restarts).sum();

@@ -1,0 +1,161 @@
+//! One question, asked until there is an answer that can be used, or no more patience.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::time::Duration;
+
+use http::{Method, Request, header};
+use kube::client::Body;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::Instrument as _;
+
+use super::answer::{Answer, Refusal, Verdict, judge};
+use super::connection::ConnectionError;
+use super::{LiveCluster, config, effort};
+use crate::cluster::ClusterError;
+use crate::contract::{Object, ObjectKey};
+
+/// One question to the server.
+pub(super) struct Question<'a> {
+    /// As RBAC names it.
+    pub(super) verb: &'static str,
+    /// What it is about, for messages.
+    pub(super) key: &'a ObjectKey,
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) accept: &'static str,
+    pub(super) body: Option<(&'static str, Vec<u8>)>,
+}
+
+/// How often a question was refused, and since when.
+#[derive(Default)]
+struct Refusals {
+    count: u32,
+    since: Option<Instant>,
+}
+
+impl LiveCluster {
+    /// Asks until there is an answer that can be used, or no more patience.
+    pub(super) async fn ask(&self, mut question: Question<'_>) -> Result<Object, Refusal> {
+        let (verb, key) = (question.verb, question.key);
+        let (content_type, body) = question.body.take().unzip();
+        let body = Body::from(body.unwrap_or_default());
+        let started = Instant::now();
+        let (mut tries, mut refusals) = (0, Refusals::default());
+        loop {
+            tries += 1;
+            let body = body.try_clone().unwrap_or_else(Body::empty);
+            let request = request(&question, content_type, body).map_err(|error| {
+                let detail = config::chain(&error);
+                ClusterError::Malformed { verb, key: Box::new(key.clone()), detail }
+            })?;
+            let (detail, after) = match self.try_once(&question, request, tries).await {
+                Verdict::Done(object) => return Ok(object),
+                Verdict::Refused(refusal) => {
+                    let Some(pause) = self.doubt(&refusal, &mut refusals) else {
+                        return Err(refusal);
+                    };
+                    self.tally.waits(pause);
+                    sleep(pause).await;
+                    continue;
+                }
+                Verdict::Later { detail, after } => (detail, after),
+            };
+            let waited = started.elapsed();
+            let Some(pause) = self.policy.pause(tries, waited, after, random()) else {
+                let key = Box::new(key.clone());
+                return Err(ClusterError::Unreachable { verb, key, tries, waited, detail }.into());
+            };
+            let waited_ms = waited.as_millis() as u64;
+            // Said once: the error says how it ended.
+            if tries == 1 {
+                tracing::warn!(verb, object = %key, waited_ms, "will ask again for a while: {detail}");
+            } else {
+                tracing::debug!(verb, object = %key, tries, waited_ms, "will ask again: {detail}");
+            }
+            self.tally.waits(pause);
+            sleep(pause).await;
+        }
+    }
+
+    /// Sends one request, in a span of its own. No answer is one that says "later".
+    async fn try_once(
+        &self,
+        question: &Question<'_>,
+        request: Request<Body>,
+        tries: u32,
+    ) -> Verdict {
+        let Question { method, path, .. } = question;
+        let (verb, key) = (question.verb, question.key);
+        let span = effort::request_span(&self.server, verb, method, path, key, tries);
+        self.tally.asks();
+        let answer = timeout(self.policy.try_time_max, self.send(request));
+        let detail = match answer.instrument(span.clone()).await {
+            Ok(Ok(answer)) => {
+                tracing::trace!(%method, path, code = answer.code, tries, "answered");
+                effort::answered(&span, answer.code);
+                return judge(verb, key, &answer);
+            }
+            Ok(Err(error)) if is_final(&error) => {
+                let detail = effort::lost(&span, config::of_client(&error));
+                let key = Box::new(key.clone());
+                return Verdict::Refused(ClusterError::Untrusted { verb, key, detail }.into());
+            }
+            Ok(Err(error)) => config::of_client(&error),
+            Err(_) => format!("no answer within {:?}", self.policy.try_time_max),
+        };
+        Verdict::Later { detail: effort::lost(&span, detail), after: None }
+    }
+
+    /// Returns the pause before a refusal is put to the test, `None` when it is to be believed.
+    fn doubt(&self, refusal: &Refusal, refusals: &mut Refusals) -> Option<Duration> {
+        if !matches!(refusal.code, 401 | 403) {
+            return None;
+        }
+        refusals.count += 1;
+        let since = refusals.since.get_or_insert_with(Instant::now).elapsed();
+        let pause = self.policy.doubt(refusals.count, since, random())?;
+        let (code, waited_ms) = (refusal.code, since.as_millis() as u64);
+        tracing::debug!(code, waited_ms, "refused, will ask again: {}", refusal.error);
+        Some(pause)
+    }
+
+    async fn send(&self, request: Request<Body>) -> Result<Answer, kube::Error> {
+        let response = self.client.send(request).await?;
+        self.clock.hear(response.headers());
+        let code = response.status().as_u16();
+        let retry_after = response
+            .headers()
+            .get(header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let body = response.into_body().collect_bytes().await?.into();
+        Ok(Answer { code, retry_after, body })
+    }
+}
+
+fn request(
+    question: &Question<'_>,
+    content_type: Option<&str>,
+    body: Body,
+) -> Result<Request<Body>, http::Error> {
+    let Question { method, path, accept, .. } = question;
+    let mut request = Request::builder().method(method).uri(path).header(header::ACCEPT, *accept);
+    if let Some(content_type) = content_type {
+        request = request.header(header::CONTENT_TYPE, content_type);
+    }
+    request.body(body)
+}
+
+/// Whether the next try would end in the same way.
+fn is_final(error: &kube::Error) -> bool {
+    let bad_certificate = match error {
+        kube::Error::Service(cause) => cause.downcast_ref().is_some_and(ConnectionError::is_final),
+        _ => false,
+    };
+    bad_certificate || config::failed_login(error).is_some()
+}
+
+/// Returns a number that differs from process to process and from call to call; no secret depends on it.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}

@@ -1,0 +1,187 @@
+//! What the writer would send, and where that would go: the same decision, and nothing but reads.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+use tracing::info;
+
+use super::put::{aim, find, warn_of};
+use super::{Draft, Plan, Writer, WriterError, plan};
+use crate::cluster::{ClusterError, Reads};
+use crate::contract::kinds::{DESTINATION, WORK};
+use crate::contract::{Kind, Object, ObjectKey, labels};
+use crate::core::control::{Control, format_go_duration};
+use crate::core::placement;
+use crate::core::unpack::{self, Group};
+use crate::core::work;
+use crate::core::work_view::{self, FileChange, WorkView};
+use crate::steps::Context;
+use crate::steps::backoff::answered;
+
+/// In a place of its own, so that a call can be made twice.
+const DESTINATIONS: &Kind = &DESTINATION;
+
+/// What the writer would do now.
+#[derive(Debug)]
+pub enum Preview {
+    /// Nothing: the pipeline asks its workflow to wait.
+    Stopped(Control),
+    /// Create or update a Work.
+    Put(Box<Sending>),
+}
+
+/// A Work that would be sent.
+#[derive(Debug)]
+pub struct Sending {
+    /// The Work, byte for byte as it would be sent now.
+    pub work: Object,
+    /// The one that is there, which it would replace.
+    pub replaced: Option<Object>,
+    /// The Destinations that there are, or why they are not known: the account of a pipeline may not list them.
+    pub destinations: Result<Vec<Object>, ClusterError>,
+    /// Most bytes that it may have.
+    pub bytes_max: u64,
+}
+
+/// Decides what to send, and sends nothing.
+///
+/// Two requests, three when there is a Work already; all of them read.
+///
+/// # Errors
+/// All of [`super::run`] but those of the cluster when it refuses a Work.
+pub async fn preview(
+    context: &Context,
+    cluster: &impl Reads,
+    args: &Writer,
+) -> Result<Preview, WriterError> {
+    let Draft { identity, mut work, .. } = match plan(context, args)? {
+        Plan::Stop(control) => return Ok(Preview::Stopped(control)),
+        Plan::Put(draft) => draft,
+    };
+    let found = find(cluster, &identity).await?;
+    warn_of(found.existing.as_ref(), &found.others);
+    let existing = found.existing.as_ref();
+    if let Some(time) = cluster.time() {
+        work::date(&mut work, &time.to_string());
+    }
+    aim(&mut work, &identity, args.trace(), existing, 0)?;
+    let replaced = match existing {
+        Some(existing) => read(cluster, &existing.key(&WORK)).await?,
+        None => None,
+    };
+    let destinations = answered(|| cluster.list(DESTINATIONS, None, &[])).await;
+    if let Err(error) = &destinations {
+        info!(%error, "the Destinations are not known");
+    }
+    let bytes_max = args.work_bytes_max;
+    Ok(Preview::Put(Box::new(Sending { work, replaced, destinations, bytes_max })))
+}
+
+async fn read(cluster: &impl Reads, key: &ObjectKey) -> Result<Option<Object>, WriterError> {
+    answered(|| cluster.get(key)).await.map_err(WriterError::Cluster)
+}
+
+impl Preview {
+    /// Describes it for people.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Stopped(control) => stopped(control),
+            Self::Put(sending) => sending.describe(),
+        }
+    }
+
+    /// Returns the Work for programs; `null` when none would be sent.
+    pub fn to_value(&self) -> Value {
+        match self {
+            Self::Stopped(_) => Value::Null,
+            Self::Put(sending) => sending.work.clone().into_value(),
+        }
+    }
+}
+
+fn stopped(control: &Control) -> String {
+    let until = match control.retry_after {
+        Some(wait) => format!("until it is tried again after {}", format_go_duration(wait)),
+        None => "until somebody resumes it".to_owned(),
+    };
+    let mut text = format!("would write no Work: the pipeline asks its workflow to wait {until}\n");
+    if !control.message.is_empty() {
+        let _ = writeln!(text, "  message  {}", control.message.escape_debug());
+    }
+    text
+}
+
+impl Sending {
+    fn describe(&self) -> String {
+        let view = WorkView::of(&self.work);
+        let mut text = match &self.replaced {
+            None => format!("would create the Work {}\n", view.title),
+            Some(_) => format!("would update the Work {}\n", view.title),
+        };
+        let (bytes, max) = (self.work.json_bytes(), self.bytes_max);
+        let percent = bytes.saturating_mul(100) / max.max(1);
+        let _ = writeln!(text, "  holds  {}", work_view::holding(&view));
+        let _ = writeln!(text, "  sends  {bytes} bytes, {percent} % of the {max} that it may have");
+        if let Some(replaced) = &self.replaced {
+            changes(&mut text, &work_view::file_changes(&WorkView::of(replaced), &view));
+        }
+        // What was just packed can be unpacked.
+        let groups = unpack::groups(&self.work).unwrap_or_default();
+        for (shown, group) in view.groups.iter().zip(&groups) {
+            let _ = write!(text, "\n{}", work_view::group_tree(shown, &self.goes_to(group)));
+        }
+        if view.groups.is_empty() {
+            text.push_str("\nno files: nothing is scheduled, and what was before is removed\n");
+        }
+        match &self.destinations {
+            Ok(_) => {}
+            Err(ClusterError::Forbidden { .. }) => text.push_str(
+                "\nthe Destinations are not known: this account may not list them, and need not\n",
+            ),
+            Err(error) => drop(writeln!(text, "\nthe Destinations are not known: {error}")),
+        }
+        text
+    }
+
+    /// Says which Destinations a group goes to (contract.md 10.2, 10.3).
+    fn goes_to(&self, group: &Group) -> String {
+        let is_dry_run = self.work.label(labels::DRY_RUN) == Some(labels::TRUE);
+        let Ok(destinations) = &self.destinations else {
+            return format!("find them: kubectl get destinations{}", selecting(group, is_dry_run));
+        };
+        let names = placement::candidates(&group.labels, is_dry_run, destinations);
+        let is_resource = self.work.text_at(&["spec", "resourceName"]).is_some();
+        match names.as_slice() {
+            [] if destinations.is_empty() => "goes nowhere: there are no Destinations".to_owned(),
+            [] if is_dry_run => {
+                format!("goes nowhere: no Destination has {}={}", labels::DRY_RUN, labels::TRUE)
+            }
+            [] => "goes nowhere: no Destination has these labels".to_owned(),
+            // One that was chosen before stays.
+            several @ [_, _, ..] if is_resource => {
+                format!("goes to one of {}", several.join(", "))
+            }
+            all => format!("goes to {}", all.join(", ")),
+        }
+    }
+}
+
+/// Returns the arguments with which kubectl finds what a group may go to.
+fn selecting(group: &Group, is_dry_run: bool) -> String {
+    let terms: Vec<String> = match is_dry_run {
+        true => vec![format!("{}={}", labels::DRY_RUN, labels::TRUE)],
+        false => group.labels.iter().map(|(key, value)| format!("{key}={value}")).collect(),
+    };
+    if terms.is_empty() { String::new() } else { format!(" -l {}", terms.join(",")) }
+}
+
+fn changes(text: &mut String, changes: &[FileChange<'_>]) {
+    if changes.is_empty() {
+        text.push_str("  files  as in the one that is there\n");
+        return;
+    }
+    text.push_str("  files  not as in the one that is there:\n");
+    for FileChange { what, path } in changes {
+        let _ = writeln!(text, "    {what} {}", path.escape_debug());
+    }
+}
