@@ -1,4 +1,4 @@
-//! The trace of a run, sent to an OpenTelemetry collector when one is named (docs/observability.md, decision 7).
+//! The trace of a run, sent to an OpenTelemetry collector when one is named (docs/observability.md, decision 9).
 //!
 //! Spans are kept in memory while a step runs and sent once, after everything else is done: a collector can neither
 //! change what a step does nor how it ends, and costs it at most [`TIME_MAX`].

@@ -37,7 +37,7 @@ impl Default for RetryPolicy {
             pause_max: Duration::from_secs(5),
             try_time_max: Duration::from_secs(10),
             total_time_max: Duration::from_secs(30),
-            // Seen after restarts: 0.1 s mostly, 1.3 s once (docs/decisions/0007). Much longer would be a nuisance where a right
+            // Seen after restarts: 0.1 s mostly, 1.3 s once (docs/decisions/0008). Much longer would be a nuisance where a right
             // is really missing.
             refusal_time_max: Duration::from_secs(3),
         }

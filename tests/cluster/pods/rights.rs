@@ -137,7 +137,7 @@ fn a_step_without_a_right_it_needs_names_the_rule_to_add() {
 /// Kratix gives more than the steps use: list and create of objects, and the rest of `*` on Works, are for users' stages.
 #[test]
 #[ignore = "needs a node: tests/cluster/run --node"]
-fn seven_rights_are_enough() {
+fn six_rights_are_enough() {
     let _others = together();
     let enough = |resource: &str, verb: &str| {
         matches!(
