@@ -50,16 +50,15 @@ pub struct Common {
     #[arg(long, global = true, env = "BOOKEND_POD_ROOT", value_name = "DIR", hide = true)]
     pub pod_root: Option<PathBuf>,
     /// Ask again for so many seconds when an API server refuses access: one that has just started refuses what it allows
-    /// a moment later
+    /// a moment later; without it 3 in a step that takes effect, 0 elsewhere
     #[arg(
         long,
         global = true,
         env = "BOOKEND_REFUSAL_WAIT",
         value_name = "SECONDS",
-        default_value_t = 3,
         value_parser = clap::value_parser!(u64).range(..=60)
     )]
-    pub refusal_wait: u64,
+    pub refusal_wait: Option<u64>,
     /// Show log lines from this level on; without it `info` in a step, `warn` elsewhere
     #[arg(long, global = true, env = "BOOKEND_LOG", value_name = "LEVEL")]
     pub log: Option<Level>,

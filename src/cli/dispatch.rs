@@ -107,6 +107,7 @@ enum OnCluster {
 /// Chooses the API server or a folder: the only place that knows the difference.
 async fn on_cluster(common: &Common, what: OnCluster) -> Result<Exit, AnyFault> {
     let started = Instant::now();
+    let only_looks = !matches!(what, OnCluster::Step(_));
     match &common.cluster {
         Some(folder) => {
             let outcome = run_on(&FolderCluster::new(folder), common, what).await;
@@ -114,7 +115,7 @@ async fn on_cluster(common: &Common, what: OnCluster) -> Result<Exit, AnyFault> 
             outcome
         }
         None => {
-            let cluster = LiveCluster::connect(settings::retry_policy(common)).await?;
+            let cluster = LiveCluster::connect(settings::retry_policy(common, only_looks)).await?;
             let outcome = run_on(&cluster, common, what).await;
             has_ended(&outcome, started, Some(cluster.effort()));
             outcome

@@ -34,10 +34,12 @@ fn key(
     .key(step, useful)
 }
 
-/// How long an API server is waited for.
-pub(super) fn retry_policy(common: &args::Common) -> RetryPolicy {
-    let refusal_time_max = Duration::from_secs(common.refusal_wait);
-    RetryPolicy { refusal_time_max, ..RetryPolicy::default() }
+/// How long an API server is waited for. Somebody who only looks is told of a refusal at once, and can look again.
+pub(super) fn retry_policy(common: &args::Common, only_looks: bool) -> RetryPolicy {
+    let policy = RetryPolicy::default();
+    let unless_told = if only_looks { Duration::ZERO } else { policy.refusal_time_max };
+    let refusal_time_max = common.refusal_wait.map_or(unless_told, Duration::from_secs);
+    RetryPolicy { refusal_time_max, ..policy }
 }
 
 /// What the reader takes.

@@ -218,10 +218,29 @@ fn missing_hint(key: &ObjectKey, detail: &str) -> String {
     )
 }
 
+impl ClusterError {
+    /// Whether a server that has just started, or that has not heard yet of an account or a right, may say this to
+    /// somebody who is in the right. What a webhook, a policy or a quota forbids is no such thing.
+    pub(super) fn may_be_of_the_moment(&self) -> bool {
+        match self {
+            Self::Unauthorized { .. } => true,
+            Self::Forbidden { detail, .. } => {
+                quoted_after(detail, RESOURCE).is_some() || detail.contains(NOT_READY)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// What stands before the resource where the authoriser forbids.
+const RESOURCE: &str = " resource \"";
+/// How admission refuses before it knows the namespaces.
+const NOT_READY: &str = "not yet ready to handle request";
+
 /// Says which rule is missing and for whom: in the server's words, which know the subresource, as far as they are
 /// those of RBAC.
 fn forbidden_hint(verb: &str, key: &ObjectKey, detail: &str) -> String {
-    let Some(resource) = quoted_after(detail, " resource \"") else {
+    let Some(resource) = quoted_after(detail, RESOURCE) else {
         return "ask whoever set the policy or quota that the server names".into();
     };
     let group = quoted_after(detail, " in API group \"").unwrap_or(&key.kind.group);

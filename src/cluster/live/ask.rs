@@ -27,11 +27,17 @@ pub(super) struct Question<'a> {
     pub(super) body: Option<(&'static str, Vec<u8>)>,
 }
 
-/// How often a question was refused, and since when.
+/// How often in a row a question was refused, and since when.
 #[derive(Default)]
 struct Refusals {
     count: u32,
     since: Option<Instant>,
+}
+
+impl Refusals {
+    fn waited(&self) -> Duration {
+        self.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
 }
 
 impl LiveCluster {
@@ -41,7 +47,10 @@ impl LiveCluster {
         let (content_type, body) = question.body.take().unzip();
         let body = Body::from(body.unwrap_or_default());
         let started = Instant::now();
-        let (mut tries, mut refusals) = (0, Refusals::default());
+        // Refusals have a patience of their own: they cost none of that for a server that is away, and begin anew after
+        // it was, when they are most likely to be wrong.
+        let (mut tries, mut lost, mut refusals, mut doubted) =
+            (0, 0, Refusals::default(), Duration::ZERO);
         loop {
             tries += 1;
             let body = body.try_clone().unwrap_or_else(Body::empty);
@@ -61,14 +70,17 @@ impl LiveCluster {
                 }
                 Verdict::Later { detail, after } => (detail, after),
             };
+            lost += 1;
+            doubted += std::mem::take(&mut refusals).waited();
             let waited = started.elapsed();
-            let Some(pause) = self.policy.pause(tries, waited, after, random()) else {
+            let away = waited.saturating_sub(doubted);
+            let Some(pause) = self.policy.pause(lost, away, after, random()) else {
                 let key = Box::new(key.clone());
                 return Err(ClusterError::Unreachable { verb, key, tries, waited, detail }.into());
             };
             let waited_ms = waited.as_millis() as u64;
             // Said once: the error says how it ended.
-            if tries == 1 {
+            if lost == 1 {
                 tracing::warn!(verb, object = %key, waited_ms, "will ask again for a while: {detail}");
             } else {
                 tracing::debug!(verb, object = %key, tries, waited_ms, "will ask again: {detail}");
@@ -109,14 +121,19 @@ impl LiveCluster {
 
     /// Returns the pause before a refusal is put to the test, `None` when it is to be believed.
     fn doubt(&self, refusal: &Refusal, refusals: &mut Refusals) -> Option<Duration> {
-        if !matches!(refusal.code, 401 | 403) {
+        if !refusal.error.may_be_of_the_moment() {
             return None;
         }
         refusals.count += 1;
-        let since = refusals.since.get_or_insert_with(Instant::now).elapsed();
-        let pause = self.policy.doubt(refusals.count, since, random())?;
-        let (code, waited_ms) = (refusal.code, since.as_millis() as u64);
-        tracing::debug!(code, waited_ms, "refused, will ask again: {}", refusal.error);
+        refusals.since.get_or_insert_with(Instant::now);
+        let waited = refusals.waited();
+        let pause = self.policy.doubt(refusals.count, waited, random())?;
+        let (error, waited_ms) = (&refusal.error, waited.as_millis() as u64);
+        if refusals.count == 1 {
+            tracing::warn!(waited_ms, "will ask again for a moment: {error}");
+        } else {
+            tracing::debug!(waited_ms, "will ask again: {error}");
+        }
         Some(pause)
     }
 

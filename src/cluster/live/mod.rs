@@ -5,6 +5,8 @@ mod ask;
 mod clock;
 mod config;
 mod connection;
+#[cfg(test)]
+mod doubts;
 mod effort;
 #[cfg(test)]
 mod outages;

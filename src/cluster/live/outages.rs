@@ -36,7 +36,7 @@ enum Away {
     /// Connections are taken, and nothing comes back: also what a lost packet, a stopped process and a TLS handshake
     /// that hangs look like.
     IsSilent,
-    /// It forbids everything, for as long as refusals are doubted at the most.
+    /// It knows nobody, for as long as refusals are doubted at the most.
     Forbids,
 }
 
@@ -69,7 +69,7 @@ fn serve(listener: TcpListener, address: SocketAddr, away: Away) {
     loop {
         let is_away = Instant::now() < end;
         if away == Away::Forbids {
-            kept.retain_mut(|stream| answer(stream, if is_away { 403 } else { 200 }));
+            kept.retain_mut(|stream| answer(stream, if is_away { 401 } else { 200 }));
         }
         let Ok((mut stream, _)) = listener.accept() else {
             thread::sleep(Duration::from_millis(1));
