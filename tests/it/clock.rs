@@ -114,13 +114,13 @@ async fn times_are_those_of_the_server_with_no_request_more() {
         let there = Timestamp::now() + offset;
         let status = server.run(&address, "retryAfter: 10m\n").await;
         let after = seconds_after(there, status.pointer(ENTRY).unwrap());
-        assert!((600..=603).contains(&after), "{hours} h: {after} s");
+        assert!((600..=660).contains(&after), "{hours} h: {after} s");
         assert_eq!(server.requests(), ["GET", "PUT", "PATCH"]);
 
         let (server, address) = Server::start(move || Some(date(Timestamp::now() + offset)));
         let status = server.run(&address, "").await;
         let after = seconds_after(there, status.pointer(CONDITION).unwrap());
-        assert!((0..=5).contains(&after), "{hours} h: {after} s");
+        assert!((0..=60).contains(&after), "{hours} h: {after} s");
         assert_eq!(server.requests(), ["GET", "PUT"]);
     }
 }
@@ -131,7 +131,7 @@ async fn a_server_that_tells_no_time_leaves_it_to_the_pods_clock() {
         let (server, address) = Server::start(move || told.map(str::to_owned));
         let status = server.run(&address, "retryAfter: 10m\n").await;
         let after = seconds_after(Timestamp::now(), status.pointer(ENTRY).unwrap());
-        assert!((595..=600).contains(&after), "{told:?}: {after} s");
+        assert!((540..=600).contains(&after), "{told:?}: {after} s");
     }
 }
 

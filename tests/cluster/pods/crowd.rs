@@ -98,6 +98,7 @@ fn thirty_jobs_at_once_update_thirty_objects() {
         "{OBJECTS} Jobs on {OBJECTS} objects: {at_once} at once, {restarts} restarts, {lost} lost updates"
     ));
     assert_eq!((lost, works.len(), named), (0, OBJECTS, OBJECTS));
+    assert!(at_once > OBJECTS / 2, "{at_once} at once");
 }
 
 #[test]
@@ -128,4 +129,5 @@ fn eight_jobs_at_once_update_one_object() {
     ));
     assert_eq!(lost, 0, "{status}");
     assert_eq!(flow.works().len(), WRITERS);
+    assert!(at_once > WRITERS / 2, "{at_once} at once: they hardly met");
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use bookend::contract::{Object, env, kinds};
 use serde_json::json;
 
-use super::kit::{ADAPTER_IMAGE, Recipe, STAGE_IMAGE, path, together};
+use super::kit::{ADAPTER_IMAGE, Recipe, STAGE_IMAGE, make_namespace, path, together};
 use crate::api::{Api, node};
 
 const PAGE: &str = include_str!("../../../docs/drop-in.md");
@@ -19,6 +19,7 @@ fn blocks() -> Vec<&'static str> {
 
 /// What the distribution installs, as far as its documentation says; the controller only sleeps.
 fn stand_in(api: &Api) {
+    make_namespace(api, kinds::SYSTEM_NAMESPACE);
     let metadata = |name: &str| json!({ "name": name, "namespace": kinds::SYSTEM_NAMESPACE });
     let map = json!({
         "apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(CONFIG_MAP),

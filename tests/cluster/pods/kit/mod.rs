@@ -96,7 +96,7 @@ fn crd(kind: &str) -> Value {
 }
 
 /// Makes a namespace in which Pod Security lets nothing pass that is not `restricted`.
-fn make_namespace(api: &Api, name: &str) {
+pub(super) fn make_namespace(api: &Api, name: &str) {
     let namespace = json!({
         "apiVersion": "v1", "kind": "Namespace",
         "metadata": { "name": name, "labels": { "pod-security.kubernetes.io/enforce": "restricted" } },

@@ -63,6 +63,12 @@ impl Finished {
         for status in finished.containers() {
             assert_eq!(status["restartCount"], 0, "{}", finished.account());
         }
+        // A pod that was replaced would be another try.
+        assert!(
+            finished.job["status"]["failed"].as_u64().unwrap_or(0) == 0,
+            "{}",
+            finished.account()
+        );
         finished
     }
 

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::super::kit::{path, wait_for};
+use super::super::node::tell;
 use crate::api::Api;
 
 /// A file of `fixtures/recorded`.
@@ -48,9 +49,7 @@ pub(super) fn cases() -> Vec<Case> {
     let beside = ["../shared/golden/manager", "../../shared/golden/manager"];
     let beside = beside.map(|place| Path::new(env!("CARGO_MANIFEST_DIR")).join(place));
     let Some(golden) = beside.iter().find(|place| place.is_dir()) else {
-        println!(
-            "recorded pods of other people's Promises: skipped, ../shared/golden is not there"
-        );
+        tell("recorded pods of other people's Promises: skipped, ../shared/golden is not there");
         return read(&fixtures);
     };
     let all = tempfile::tempdir().unwrap();

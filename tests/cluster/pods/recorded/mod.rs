@@ -18,6 +18,7 @@ use bookend::contract::{Object, kinds, labels};
 use serde_json::{Value, json};
 
 use super::kit::{STAGE_IMAGE, Started, path, together, wait_for};
+use super::node::tell;
 use crate::api::{Api, node};
 use case::{Case, Pod, cases};
 
@@ -89,13 +90,13 @@ fn report(lines: &[Line], began: Instant) {
         };
         println!("{:<78} {verdict}", line.title);
     }
-    println!(
+    tell(&format!(
         "{} recorded pods ran in {:.0} s: {} equal, {on_purpose} different on purpose, {} wrong",
         lines.len(),
         began.elapsed().as_secs_f64(),
         lines.len() - on_purpose - wrong.len(),
         wrong.len()
-    );
+    ));
     assert!(!lines.is_empty(), "no recording was found");
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
