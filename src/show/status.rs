@@ -186,13 +186,18 @@ fn spelled_out(word: &str) -> Option<Kind> {
     let is_version = version
         .strip_prefix('v')
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    (is_version && !group.is_empty()).then(|| Kind {
+    if !is_version || group.is_empty() {
+        return None;
+    }
+    let kind = Kind {
         group: group.to_owned().into(),
         version: version.to_owned().into(),
         kind: "".into(),
         plural: plural.to_owned().into(),
-        namespaced: group != kinds::KRATIX_GROUP || plural != kinds::PROMISE.plural,
-    })
+        namespaced: true,
+    };
+    let namespaced = !kind.is_same(&kinds::PROMISE);
+    Some(Kind { namespaced, ..kind })
 }
 
 /// The kind of a Promise's requests, and its CRD.

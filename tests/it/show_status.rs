@@ -211,3 +211,24 @@ async fn what_is_not_there_is_said_with_what_is() {
     let text = shown(&cluster, &args(Target::Key(promise))).await;
     assert!(text.starts_with("Promise redis\n  untouched: "), "{text}");
 }
+
+#[tokio::test]
+async fn a_promise_is_one_however_it_is_named() {
+    let (_root, cluster) = cluster(false, json!({}));
+    let mut promise = Object::new(&PROMISE, None, "kafka");
+    let pipelines = json!([{"name": "up", "phase": "Failed"}]);
+    promise.0.insert("status".into(), json!({"kratix": {"workflows": {"pipelines": pipelines}}}));
+    cluster.place(&PROMISE, &promise).unwrap();
+    // Of variables, those without which the step can do; and a version that is not the usual one.
+    let untold = Kind { kind: "".into(), version: "v1beta1".into(), ..PROMISE };
+    for target in [
+        named("promise", "kafka"),
+        named("promises.platform.kratix.io", "kafka"),
+        named("promises.v1alpha1.platform.kratix.io", "kafka"),
+        Target::Key(untold.object(None, "kafka")),
+    ] {
+        let text = shown(&cluster, &args(target)).await;
+        let pods = "pods -A -l kratix.io/promise-name=kafka,kratix.io/workflow-type=promise,kratix.io/pipeline-name=up\n";
+        assert!(text.starts_with("Promise kafka\n") && text.contains(pods), "{text}");
+    }
+}
