@@ -12,6 +12,7 @@ use crate::contract::kinds::{DESTINATION, WORK};
 use crate::contract::{Kind, Object, ObjectKey, labels};
 use crate::core::control::{Control, format_go_duration};
 use crate::core::placement;
+use crate::core::text::visible;
 use crate::core::unpack::{self, Group};
 use crate::core::work;
 use crate::core::work_view::{self, FileChange, WorkView};
@@ -106,7 +107,7 @@ fn stopped(control: &Control) -> String {
     };
     let mut text = format!("would write no Work: the pipeline asks its workflow to wait {until}\n");
     if !control.message.is_empty() {
-        let _ = writeln!(text, "  message  {}", control.message.escape_debug());
+        let _ = writeln!(text, "  message  {}", visible(&control.message));
     }
     text
 }
@@ -182,6 +183,6 @@ fn changes(text: &mut String, changes: &[FileChange<'_>]) {
     }
     text.push_str("  files  not as in the one that is there:\n");
     for FileChange { what, path } in changes {
-        let _ = writeln!(text, "    {what} {}", path.escape_debug());
+        let _ = writeln!(text, "    {what} {}", visible(path));
     }
 }
