@@ -1,5 +1,6 @@
 //! What the writer would send, and where that would go: the same decision, and nothing but reads.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::Value;
@@ -13,7 +14,6 @@ use crate::contract::{Kind, Object, ObjectKey, labels};
 use crate::core::control::{Control, format_go_duration};
 use crate::core::placement;
 use crate::core::text::visible;
-use crate::core::unpack::{self, Group};
 use crate::core::work;
 use crate::core::work_view::{self, FileChange, WorkView};
 use crate::steps::Context;
@@ -126,10 +126,10 @@ impl Sending {
         if let Some(replaced) = &self.replaced {
             changes(&mut text, &work_view::file_changes(&WorkView::of(replaced), &view));
         }
-        // What was just packed can be unpacked.
-        let groups = unpack::groups(&self.work).unwrap_or_default();
-        for (shown, group) in view.groups.iter().zip(&groups) {
-            let _ = write!(text, "\n{}", work_view::group_tree(shown, &self.goes_to(group)));
+        let groups = self.work.at(&["spec", "workloadGroups"]).and_then(Value::as_array);
+        for (shown, group) in view.groups.iter().zip(groups.into_iter().flatten()) {
+            let note = self.goes_to(&labels_of(group));
+            let _ = write!(text, "\n{}", work_view::group_tree(shown, &note));
         }
         if view.groups.is_empty() {
             text.push_str("\nno files: nothing is scheduled, and what was before is removed\n");
@@ -144,13 +144,13 @@ impl Sending {
         text
     }
 
-    /// Says which Destinations a group goes to (contract.md 10.2, 10.3).
-    fn goes_to(&self, group: &Group) -> String {
+    /// Says which Destinations a group with these labels goes to (contract.md 10.2, 10.3).
+    fn goes_to(&self, wanted: &BTreeMap<String, String>) -> String {
         let is_dry_run = self.work.label(labels::DRY_RUN) == Some(labels::TRUE);
         let Ok(destinations) = &self.destinations else {
-            return format!("find them: kubectl get destinations{}", selecting(group, is_dry_run));
+            return format!("find them: kubectl get destinations{}", selecting(wanted, is_dry_run));
         };
-        let names = placement::candidates(&group.labels, is_dry_run, destinations);
+        let names = placement::candidates(wanted, is_dry_run, destinations);
         let is_resource = self.work.text_at(&["spec", "resourceName"]).is_some();
         match names.as_slice() {
             [] if destinations.is_empty() => "goes nowhere: there are no Destinations".to_owned(),
@@ -167,11 +167,17 @@ impl Sending {
     }
 }
 
+/// Returns the labels that a Destination must have for a group of a Work.
+fn labels_of(group: &Value) -> BTreeMap<String, String> {
+    let selectors = group.get("destinationSelectors").and_then(Value::as_array);
+    placement::combine(selectors.map_or(&[], Vec::as_slice))
+}
+
 /// Returns the arguments with which kubectl finds what a group may go to.
-fn selecting(group: &Group, is_dry_run: bool) -> String {
+fn selecting(wanted: &BTreeMap<String, String>, is_dry_run: bool) -> String {
     let terms: Vec<String> = match is_dry_run {
         true => vec![format!("{}={}", labels::DRY_RUN, labels::TRUE)],
-        false => group.labels.iter().map(|(key, value)| format!("{key}={value}")).collect(),
+        false => wanted.iter().map(|(key, value)| format!("{key}={value}")).collect(),
     };
     if terms.is_empty() { String::new() } else { format!(" -l {}", terms.join(",")) }
 }
@@ -184,5 +190,36 @@ fn changes(text: &mut String, changes: &[FileChange<'_>]) {
     text.push_str("  files  not as in the one that is there:\n");
     for FileChange { what, path } in changes {
         let _ = writeln!(text, "    {what} {}", visible(path));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_group_is_shown_also_when_one_of_its_files_cannot_be() {
+        let work = Object::from_value(json!({
+            "metadata": {"name": "w", "namespace": "n"},
+            "spec": {"workloadGroups": [{
+                "directory": ".",
+                "destinationSelectors": [{"matchLabels": {"env": "dev"}, "source": "promise"}],
+                "workloads": [{"filepath": "a.yaml", "content": "%"}],
+            }]},
+        }));
+        let destination = json!({"metadata": {"name": "d", "labels": {"env": "dev"}}});
+        let destinations = Ok(vec![Object::from_value(destination).unwrap()]);
+        let sending =
+            Sending { work: work.unwrap(), replaced: None, destinations, bytes_max: 1_000 };
+        let expected = "\
+\n.
+  to env=dev (from promise)
+  goes to d
+└── a.yaml  unreadable: it is no base64
+";
+        let seen = Preview::Put(Box::new(sending)).describe();
+        assert!(seen.ends_with(expected), "{seen}");
     }
 }
