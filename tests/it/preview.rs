@@ -147,7 +147,8 @@ async fn an_account_that_may_not_list_destinations_is_told_how_to_ask() {
     let cluster = read_only(cluster);
     cluster.trouble(Some("list"), 2..=2, Trouble::Fails(fault::forbidden));
     let text = sent(&pod, &cluster).await.describe();
-    assert!(text.contains("\n  find them: kubectl get destinations -l env=dev\n"), "{text}");
+    let find = "\n  find them: kubectl get destinations -l 'env=dev,kratix.io/dry-run!=true'\n";
+    assert!(text.contains(find), "{text}");
     let end = "\nthe Destinations are not known: this account may not list them, and need not\n";
     assert!(text.ends_with(end), "{text}");
 }

@@ -46,7 +46,8 @@ pub struct Sending {
 
 /// Decides what to send, and sends nothing.
 ///
-/// Two requests, three when there is a Work already; all of them read.
+/// Without a request where the pipeline asks its workflow to wait; else with two, three when there is a Work already,
+/// and more only where a list has several pages, or an answer comes late, gets lost or is a refusal that is doubted.
 ///
 /// # Errors
 /// All of [`super::run`] but those of the cluster when it refuses a Work.
@@ -148,7 +149,7 @@ impl Sending {
     fn goes_to(&self, wanted: &BTreeMap<String, String>) -> String {
         let is_dry_run = self.work.label(labels::DRY_RUN) == Some(labels::TRUE);
         let Ok(destinations) = &self.destinations else {
-            return format!("find them: kubectl get destinations{}", selecting(wanted, is_dry_run));
+            return how_to_find(wanted, is_dry_run);
         };
         let names = placement::candidates(wanted, is_dry_run, destinations);
         let is_resource = self.work.text_at(&["spec", "resourceName"]).is_some();
@@ -173,13 +174,27 @@ fn labels_of(group: &Value) -> BTreeMap<String, String> {
     placement::combine(selectors.map_or(&[], Vec::as_slice))
 }
 
-/// Returns the arguments with which kubectl finds what a group may go to.
-fn selecting(wanted: &BTreeMap<String, String>, is_dry_run: bool) -> String {
+/// Says how to ask for the Destinations that [`placement::candidates`] would find.
+fn how_to_find(wanted: &BTreeMap<String, String>, is_dry_run: bool) -> String {
+    let dry_run = |is: &str| format!("{}{is}{}", labels::DRY_RUN, labels::TRUE);
     let terms: Vec<String> = match is_dry_run {
-        true => vec![format!("{}={}", labels::DRY_RUN, labels::TRUE)],
-        false => wanted.iter().map(|(key, value)| format!("{key}={value}")).collect(),
+        true => vec![dry_run("=")],
+        false => {
+            let wanted = wanted.iter().map(|(key, value)| format!("{key}={value}"));
+            wanted.chain([dry_run("!=")]).collect()
+        }
     };
-    if terms.is_empty() { String::new() } else { format!(" -l {}", terms.join(",")) }
+    // No label selector can say this.
+    let but = match !is_dry_run && wanted.is_empty() {
+        true => " (but not those that have labels and `spec.strictMatchLabels`)",
+        false => "",
+    };
+    format!("find them{but}: kubectl get destinations -l {}", quoted(&terms.join(",")))
+}
+
+/// Quotes a text for a shell; an interactive one would take a bare `!` for its history.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 fn changes(text: &mut String, changes: &[FileChange<'_>]) {
@@ -221,5 +236,29 @@ mod tests {
 ";
         let seen = Preview::Put(Box::new(sending)).describe();
         assert!(seen.ends_with(expected), "{seen}");
+    }
+
+    #[track_caller]
+    fn check(wanted: &[(&str, &str)], is_dry_run: bool, expect: &str) {
+        let wanted = wanted.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+        assert_eq!(how_to_find(&wanted, is_dry_run), expect);
+    }
+
+    #[test]
+    fn it_is_told_how_to_find_the_destinations_that_kratix_would_choose_from() {
+        check(
+            &[("a", "1"), ("env", "it's")],
+            false,
+            r"find them: kubectl get destinations -l 'a=1,env=it'\''s,kratix.io/dry-run!=true'",
+        );
+        check(
+            &[],
+            false,
+            "find them (but not those that have labels and `spec.strictMatchLabels`): \
+             kubectl get destinations -l 'kratix.io/dry-run!=true'",
+        );
+        let dry_run = "find them: kubectl get destinations -l 'kratix.io/dry-run=true'";
+        check(&[("a", "1")], true, dry_run);
+        check(&[], true, dry_run);
     }
 }
