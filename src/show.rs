@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use crate::cluster::{Cluster, ClusterError};
+use crate::cluster::{ClusterError, Reads};
 use crate::contract::Object;
 use crate::contract::kinds::WORK;
 use crate::core::work_view::{self, FileView, UnpackError, WorkView};
@@ -133,7 +133,7 @@ fn some_of(names: &[String]) -> String {
 
 /// Returns what `show work` prints: a list, one Work, one file, or what differs between two Works or two versions
 /// of one file.
-pub async fn run(cluster: &impl Cluster, args: &ShowWork) -> Result<String, ShowError> {
+pub async fn run(cluster: &impl Reads, args: &ShowWork) -> Result<String, ShowError> {
     let namespace = args.namespace.as_deref();
     let Some(name) = &args.name else {
         let works = cluster.list(&WORK, namespace, &[]).await?;
@@ -163,7 +163,7 @@ pub async fn run(cluster: &impl Cluster, args: &ShowWork) -> Result<String, Show
 
 /// Returns the Work of that name; if there is none, the only one whose name begins so.
 async fn find(
-    cluster: &impl Cluster,
+    cluster: &impl Reads,
     namespace: Option<&str>,
     name: &str,
 ) -> Result<WorkView, ShowError> {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::cluster::{Cluster, ClusterError};
+use crate::cluster::{ClusterError, Reads};
 use crate::contract::{Kind, Object, ObjectKey, env, kinds};
 use crate::core::promise::Api;
 use crate::core::status_view::{self, StatusView};
@@ -117,7 +117,7 @@ impl Fault for StatusError {
 }
 
 /// Returns what `show status` prints.
-pub async fn run(cluster: &impl Cluster, args: &ShowStatus) -> Result<String, StatusError> {
+pub async fn run(cluster: &impl Reads, args: &ShowStatus) -> Result<String, StatusError> {
     let key = match &args.target {
         Target::Key(key) => key.clone(),
         Target::Named { kind, name, namespace } => {
@@ -141,7 +141,7 @@ pub async fn run(cluster: &impl Cluster, args: &ShowStatus) -> Result<String, St
 
 const DEFAULT_NAMESPACE: &str = "default";
 
-async fn kind_of(cluster: &impl Cluster, word: &str) -> Result<Kind, StatusError> {
+async fn kind_of(cluster: &impl Reads, word: &str) -> Result<Kind, StatusError> {
     if names_promise(word) {
         return Ok(kinds::PROMISE);
     }
