@@ -23,7 +23,7 @@ pub struct ShowWork {
     pub namespace: Option<String>,
     /// Path of the one file to show.
     pub file: Option<String>,
-    /// The time that ages are counted from.
+    /// The time that ages are counted from where the cluster does not tell its own.
     pub now: Timestamp,
 }
 
@@ -141,13 +141,13 @@ pub async fn run(cluster: &impl Reads, args: &ShowWork) -> Result<String, ShowEr
             return Ok(format!("there are no works{}\n", in_namespace(namespace)));
         }
         let works: Vec<WorkView> = works.iter().map(WorkView::of).collect();
-        return Ok(work_view::listing(&works, args.now));
+        return Ok(work_view::listing(&works, now_of(cluster, args.now)));
     };
     let work = find(cluster, namespace, name).await?;
     let Some(other) = &args.other else {
         return match &args.file {
             Some(path) => Ok(text_of(&work, path)?.to_owned()),
-            None => Ok(work_view::tree(&work, args.now)),
+            None => Ok(work_view::tree(&work, now_of(cluster, args.now))),
         };
     };
     let other = find(cluster, namespace, other).await?;
@@ -159,6 +159,11 @@ pub async fn run(cluster: &impl Reads, args: &ShowWork) -> Result<String, ShowEr
         return Ok(format!("{} and {} hold the same\n", work.title, other.title));
     }
     Ok(difference)
+}
+
+/// Returns the time by the clock of the cluster, which is also that of what was read from it; a machine's may be wrong.
+fn now_of(cluster: &impl Reads, machine: Timestamp) -> Timestamp {
+    cluster.time().unwrap_or(machine)
 }
 
 /// Returns the Work of that name; if there is none, the only one whose name begins so.

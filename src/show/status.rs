@@ -18,7 +18,7 @@ pub struct ShowStatus {
     pub as_json: bool,
     /// Whether to say what a person can do with kubectl; it cannot do anything with a folder.
     pub with_commands: bool,
-    /// The time that ages are counted from.
+    /// The time that ages are counted from where the cluster does not tell its own.
     pub now: Timestamp,
 }
 
@@ -128,14 +128,15 @@ pub async fn run(cluster: &impl Reads, args: &ShowStatus) -> Result<String, Stat
     let object = cluster.get(&key).await?;
     let object = object.ok_or_else(|| StatusError::NoObject { object: key.to_string() })?;
     let view = StatusView::of(&key, &object);
-    let mut outlook = status_view::outlook(&view, args.now);
+    let now = super::now_of(cluster, args.now);
+    let mut outlook = status_view::outlook(&view, now);
     if !args.with_commands {
         outlook.todo.clear();
     }
     Ok(if args.as_json {
         format!("{:#}\n", status_view::json(&view, &outlook))
     } else {
-        status_view::text(&view, &outlook, args.now)
+        status_view::text(&view, &outlook, now)
     })
 }
 
