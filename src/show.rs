@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use crate::cluster::{Cluster, ClusterError};
+use crate::cluster::{ClusterError, Reads};
 use crate::contract::Object;
 use crate::contract::kinds::WORK;
 use crate::core::work_view::{self, FileView, UnpackError, WorkView};
@@ -23,7 +23,7 @@ pub struct ShowWork {
     pub namespace: Option<String>,
     /// Path of the one file to show.
     pub file: Option<String>,
-    /// The time that ages are counted from.
+    /// The time that ages are counted from where the cluster does not tell its own.
     pub now: Timestamp,
 }
 
@@ -133,7 +133,7 @@ fn some_of(names: &[String]) -> String {
 
 /// Returns what `show work` prints: a list, one Work, one file, or what differs between two Works or two versions
 /// of one file.
-pub async fn run(cluster: &impl Cluster, args: &ShowWork) -> Result<String, ShowError> {
+pub async fn run(cluster: &impl Reads, args: &ShowWork) -> Result<String, ShowError> {
     let namespace = args.namespace.as_deref();
     let Some(name) = &args.name else {
         let works = cluster.list(&WORK, namespace, &[]).await?;
@@ -141,13 +141,13 @@ pub async fn run(cluster: &impl Cluster, args: &ShowWork) -> Result<String, Show
             return Ok(format!("there are no works{}\n", in_namespace(namespace)));
         }
         let works: Vec<WorkView> = works.iter().map(WorkView::of).collect();
-        return Ok(work_view::listing(&works, args.now));
+        return Ok(work_view::listing(&works, now_of(cluster, args.now)));
     };
     let work = find(cluster, namespace, name).await?;
     let Some(other) = &args.other else {
         return match &args.file {
             Some(path) => Ok(text_of(&work, path)?.to_owned()),
-            None => Ok(work_view::tree(&work, args.now)),
+            None => Ok(work_view::tree(&work, now_of(cluster, args.now))),
         };
     };
     let other = find(cluster, namespace, other).await?;
@@ -161,9 +161,14 @@ pub async fn run(cluster: &impl Cluster, args: &ShowWork) -> Result<String, Show
     Ok(difference)
 }
 
+/// Returns the time by the clock of the cluster, which is also that of what was read from it; a machine's may be wrong.
+fn now_of(cluster: &impl Reads, machine: Timestamp) -> Timestamp {
+    cluster.time().unwrap_or(machine)
+}
+
 /// Returns the Work of that name; if there is none, the only one whose name begins so.
 async fn find(
-    cluster: &impl Cluster,
+    cluster: &impl Reads,
     namespace: Option<&str>,
     name: &str,
 ) -> Result<WorkView, ShowError> {

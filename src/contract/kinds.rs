@@ -44,6 +44,11 @@ impl Kind {
         }
     }
 
+    /// Whether it is the same kind of object, in whatever version, and also where `kind` is not known of one of them.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (&self.group, &self.plural) == (&other.group, &other.plural)
+    }
+
     /// Returns `group/version`, or `version` alone for the core group.
     pub fn api_version(&self) -> String {
         if self.group.is_empty() {

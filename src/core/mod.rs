@@ -14,7 +14,7 @@ pub mod selectors;
 pub mod status;
 pub mod status_view;
 pub mod strict;
-mod text;
+pub mod text;
 pub mod trace;
 pub mod unpack;
 pub mod work;

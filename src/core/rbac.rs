@@ -1,4 +1,5 @@
-//! The rights of a pipeline's pod: those that every pipeline has (contract.md 4.6).
+//! The rights of a pipeline's pod, those that every pipeline has (contract.md 4.6): only tests ask for them today, to
+//! run pods under Kratix' own rights and to compare with the recorded ones; a reconciler will.
 
 use serde_json::{Value, json};
 

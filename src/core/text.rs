@@ -33,8 +33,9 @@ pub(super) fn or_dash(text: &str) -> String {
     if text.is_empty() { "-".to_owned() } else { visible(text) }
 }
 
-/// A name from elsewhere must not move the cursor of a terminal.
-pub(super) fn visible(text: &str) -> String {
+/// Writes control characters out: text from elsewhere must not move the cursor of a terminal. All else stays as it is,
+/// quotes and backslashes, too.
+pub fn visible(text: &str) -> String {
     text.chars()
         .flat_map(|c| if c.is_control() { c.escape_debug().collect() } else { vec![c] })
         .collect()

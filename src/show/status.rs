@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::cluster::{Cluster, ClusterError};
+use crate::cluster::{ClusterError, Reads};
 use crate::contract::{Kind, Object, ObjectKey, env, kinds};
 use crate::core::promise::Api;
 use crate::core::status_view::{self, StatusView};
@@ -18,7 +18,7 @@ pub struct ShowStatus {
     pub as_json: bool,
     /// Whether to say what a person can do with kubectl; it cannot do anything with a folder.
     pub with_commands: bool,
-    /// The time that ages are counted from.
+    /// The time that ages are counted from where the cluster does not tell its own.
     pub now: Timestamp,
 }
 
@@ -117,7 +117,7 @@ impl Fault for StatusError {
 }
 
 /// Returns what `show status` prints.
-pub async fn run(cluster: &impl Cluster, args: &ShowStatus) -> Result<String, StatusError> {
+pub async fn run(cluster: &impl Reads, args: &ShowStatus) -> Result<String, StatusError> {
     let key = match &args.target {
         Target::Key(key) => key.clone(),
         Target::Named { kind, name, namespace } => {
@@ -128,20 +128,21 @@ pub async fn run(cluster: &impl Cluster, args: &ShowStatus) -> Result<String, St
     let object = cluster.get(&key).await?;
     let object = object.ok_or_else(|| StatusError::NoObject { object: key.to_string() })?;
     let view = StatusView::of(&key, &object);
-    let mut outlook = status_view::outlook(&view, args.now);
+    let now = super::now_of(cluster, args.now);
+    let mut outlook = status_view::outlook(&view, now);
     if !args.with_commands {
         outlook.todo.clear();
     }
     Ok(if args.as_json {
         format!("{:#}\n", status_view::json(&view, &outlook))
     } else {
-        status_view::text(&view, &outlook, args.now)
+        status_view::text(&view, &outlook, now)
     })
 }
 
 const DEFAULT_NAMESPACE: &str = "default";
 
-async fn kind_of(cluster: &impl Cluster, word: &str) -> Result<Kind, StatusError> {
+async fn kind_of(cluster: &impl Reads, word: &str) -> Result<Kind, StatusError> {
     if names_promise(word) {
         return Ok(kinds::PROMISE);
     }
@@ -186,13 +187,18 @@ fn spelled_out(word: &str) -> Option<Kind> {
     let is_version = version
         .strip_prefix('v')
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    (is_version && !group.is_empty()).then(|| Kind {
+    if !is_version || group.is_empty() {
+        return None;
+    }
+    let kind = Kind {
         group: group.to_owned().into(),
         version: version.to_owned().into(),
         kind: "".into(),
         plural: plural.to_owned().into(),
-        namespaced: group != kinds::KRATIX_GROUP || plural != kinds::PROMISE.plural,
-    })
+        namespaced: true,
+    };
+    let namespaced = !kind.is_same(&kinds::PROMISE);
+    Some(Kind { namespaced, ..kind })
 }
 
 /// The kind of a Promise's requests, and its CRD.

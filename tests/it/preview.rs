@@ -133,10 +133,10 @@ async fn an_update_tells_which_files_change() {
     let same = sent(&pod, &held()).await.describe();
     assert!(same.contains("\n  files  as in the one that is there\n"), "{same}");
     pod.write("input/a.yaml", "a: 2\n");
-    pod.write("input/new.yaml", "");
+    pod.write("input/it's new.yaml", "");
     fs::remove_file(pod.path("input/sub/b.yaml")).unwrap();
     let other = sent(&pod, &held()).await.describe();
-    let expected = "\n  files  not as in the one that is there:\n    changed a.yaml\n    added new.yaml\n    removed sub/b.yaml\n";
+    let expected = "\n  files  not as in the one that is there:\n    changed a.yaml\n    added it's new.yaml\n    removed sub/b.yaml\n";
     assert!(other.contains(expected), "{other}");
     assert!(other.contains("\n  goes nowhere: there are no Destinations\n"), "{other}");
 }
@@ -147,7 +147,8 @@ async fn an_account_that_may_not_list_destinations_is_told_how_to_ask() {
     let cluster = read_only(cluster);
     cluster.trouble(Some("list"), 2..=2, Trouble::Fails(fault::forbidden));
     let text = sent(&pod, &cluster).await.describe();
-    assert!(text.contains("\n  find them: kubectl get destinations -l env=dev\n"), "{text}");
+    let find = "\n  find them: kubectl get destinations -l 'env=dev,kratix.io/dry-run!=true'\n";
+    assert!(text.contains(find), "{text}");
     let end = "\nthe Destinations are not known: this account may not list them, and need not\n";
     assert!(text.ends_with(end), "{text}");
 }
@@ -173,8 +174,8 @@ async fn a_dry_run_of_kratix_is_another_thing() {
 async fn a_workflow_that_waits_writes_no_work() {
     for (control, expected) in [
         (
-            "suspend: true\nmessage: \"ask\\nthem\"\n",
-            "would write no Work: the pipeline asks its workflow to wait until somebody resumes it\n  message  ask\\nthem\n",
+            "suspend: true\nmessage: \"ask\\nBob's \\\"team\\\"\"\n",
+            "would write no Work: the pipeline asks its workflow to wait until somebody resumes it\n  message  ask\\nBob's \"team\"\n",
         ),
         (
             "retryAfter: 90m\n",
@@ -249,11 +250,12 @@ fn running() -> Value {
 
 #[tokio::test]
 async fn a_status_is_told_field_by_field() {
-    let seen = status_told(running(), "message: ready\nhost: {a: 1}\n", "", true).await;
+    let seen =
+        status_told(running(), "message: ready\nhost's: {a: 1, b: \"\\u009b\"}\n", "", true).await;
     let expected = "\
 would update the status of widgets.example.com team-a/sample
   status.conditions: added [{\"lastTransitionTime\":\"2026-01-02T03:04:05Z\",\"message\":\"Pipelines completed\",\"reason\":\"PipelinesExecutedSuccessfully\",\"status\":\"True\",\"type\":\"ConfigureWorkflowCompleted\"}]
-  status.host: added {\"a\":1}
+  status.host's: added {\"a\":1,\"b\":\"\\u{9b}\"}
   status.message: \"Pending\" -> \"ready\"
 then the configure workflow is complete
 ";

@@ -9,6 +9,8 @@ use bookend::report;
 use bookend::show::{self, ShowWork};
 use serde_json::json;
 
+use crate::double::{Double, work};
+
 /// Namespace, name, and files with their content.
 type Laid<'a> = (&'a str, &'a str, &'a [(&'a str, &'a [u8])]);
 
@@ -133,4 +135,16 @@ async fn what_the_cluster_refuses_is_refused() {
     let (_root, cluster) = cluster();
     let error = show::run(&cluster, &args(Some("../x/y"))).await.unwrap_err();
     assert_eq!(error.exit(), Exit::Usage, "{error}");
+}
+
+#[tokio::test]
+async fn ages_go_by_the_clock_of_the_cluster() {
+    let mut work = work("team-a", "redis-one-aaaaa", &[]);
+    work["spec"] = json!({"lastExecutionTimestamp": "2026-01-02T03:04:05Z"});
+    let cluster = Double::with(&WORK, [work]).at("2026-01-02T03:04:45Z".parse().unwrap());
+    let there = |name| ShowWork { namespace: Some("team-a".into()), ..args(name) };
+    let list = show::run(&cluster, &there(None)).await.unwrap();
+    assert!(list.ends_with("  40s ago\n"), "{list}");
+    let tree = show::run(&cluster, &there(Some("redis-one"))).await.unwrap();
+    assert!(tree.contains("last run  40s ago\n"), "{tree}");
 }

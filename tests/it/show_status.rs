@@ -1,11 +1,14 @@
 //! `show status` on a folder cluster: the text that somebody on call reads.
 
+use bookend::cluster::Reads;
 use bookend::cluster::folder::FolderCluster;
 use bookend::contract::kinds::PROMISE;
 use bookend::contract::{Kind, Object, ObjectKey};
 use bookend::report;
 use bookend::show::status::{self, ShowStatus, Target};
 use serde_json::{Value, json};
+
+use crate::double::Double;
 
 fn redis() -> Kind {
     Kind {
@@ -52,7 +55,7 @@ fn named(kind: &str, name: &str) -> Target {
     Target::Named { kind: kind.into(), name: name.into(), namespace: Some("team-a".into()) }
 }
 
-async fn shown(cluster: &FolderCluster, args: &ShowStatus) -> String {
+async fn shown(cluster: &impl Reads, args: &ShowStatus) -> String {
     match status::run(cluster, args).await {
         Ok(text) => text,
         Err(error) => report::render(&error),
@@ -210,4 +213,38 @@ async fn what_is_not_there_is_said_with_what_is() {
     let promise: ObjectKey = PROMISE.object(None, "redis");
     let text = shown(&cluster, &args(Target::Key(promise))).await;
     assert!(text.starts_with("Promise redis\n  untouched: "), "{text}");
+}
+
+#[tokio::test]
+async fn a_promise_is_one_however_it_is_named() {
+    let (_root, cluster) = cluster(false, json!({}));
+    let mut promise = Object::new(&PROMISE, None, "kafka");
+    let pipelines = json!([{"name": "up", "phase": "Failed"}]);
+    promise.0.insert("status".into(), json!({"kratix": {"workflows": {"pipelines": pipelines}}}));
+    cluster.place(&PROMISE, &promise).unwrap();
+    // Of variables, those without which the step can do; and a version that is not the usual one.
+    let untold = Kind { kind: "".into(), version: "v1beta1".into(), ..PROMISE };
+    for target in [
+        named("promise", "kafka"),
+        named("promises.platform.kratix.io", "kafka"),
+        named("promises.v1alpha1.platform.kratix.io", "kafka"),
+        Target::Key(untold.object(None, "kafka")),
+    ] {
+        let text = shown(&cluster, &args(target)).await;
+        let pods = "pods -A -l kratix.io/promise-name=kafka,kratix.io/workflow-type=promise,kratix.io/pipeline-name=up\n";
+        assert!(text.starts_with("Promise kafka\n") && text.contains(pods), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn ages_go_by_the_clock_of_the_cluster() {
+    let (_root, folder) = cluster(true, flat());
+    let key = redis().object(Some("team-a"), "one");
+    let request = folder.get(&key).await.unwrap().unwrap();
+    let told =
+        Double::with(&redis(), [request.into_value()]).at("2026-01-02T11:59:00Z".parse().unwrap());
+    let text = shown(&told, &args(Target::Key(key))).await;
+    for part in ["T12:04:00Z (in 5m)", "check     Succeeded  4m ago "] {
+        assert!(text.contains(part), "{text}");
+    }
 }

@@ -14,7 +14,7 @@ use crate::contract::status::{
     CONDITIONS, KRATIX, MESSAGE, PIPELINES, SUSPENDED_GENERATION, WORKFLOWS, condition, counter,
     entry, entry_more,
 };
-use crate::contract::{Object, ObjectKey, labels};
+use crate::contract::{Object, ObjectKey, kinds, labels};
 
 pub use outlook::{Outlook, State, Todo, outlook};
 pub use render::{json, text};
@@ -130,7 +130,7 @@ impl StatusView {
         let empty = Map::new();
         let status = object.status().and_then(Value::as_object).unwrap_or(&empty);
         let is_on = |label| object.label(label) == Some(labels::TRUE);
-        let is_promise = key.kind == crate::contract::kinds::PROMISE;
+        let is_promise = key.kind.is_same(&kinds::PROMISE);
         let promise =
             if is_promise { Some(object.name()) } else { object.label(labels::PROMISE_NAME) };
         let kind = match object.kind() {

@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use super::*;
-use crate::contract::kinds;
 
 const NOW: &str = "2026-01-02T03:04:05Z";
 

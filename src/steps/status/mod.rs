@@ -133,8 +133,11 @@ impl<'a, C: Reads> Update<'a, C> {
 
     /// Reads the object and decides, and writes nothing.
     async fn look(&self, origin: &mut Option<Origin>) -> Result<Look<'a>, StatusError> {
-        let object = self.get(origin.is_none()).await?;
         let is_first = origin.is_none();
+        let object = self.get(is_first).await?;
+        if is_first {
+            observed::joins_trace_of(&object);
+        }
         let origin = origin.get_or_insert_with(|| Origin {
             uid: object.uid().map(str::to_owned),
             generation: object.generation().unwrap_or_default(),
@@ -147,7 +150,6 @@ impl<'a, C: Reads> Update<'a, C> {
         let decision = status::decide(&object, &self.report, &self.control, &run)
             .map_err(|source| self.refused(source))?;
         if is_first {
-            observed::joins_trace_of(&object);
             decision.notices.iter().for_each(|notice| warn!("{notice}"));
         }
         Ok(Look { object, decision, run })

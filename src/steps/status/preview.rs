@@ -8,6 +8,7 @@ use super::{Look, Status, StatusError, Update};
 use crate::cluster::Reads;
 use crate::contract::{ObjectKey, labels};
 use crate::core::status::{Change, Ending, changes};
+use crate::core::text::visible;
 use crate::steps::Context;
 
 /// What the status step would do now.
@@ -49,13 +50,13 @@ impl Preview {
             _ => format!("would update the status of {}\n", self.key),
         };
         for Change { path, old, new } in &self.changes {
-            let path = path.escape_debug();
-            let _ = match (old, new) {
-                (Some(old), Some(new)) => writeln!(text, "  {path}: {old} -> {new}"),
-                (Some(old), None) => writeln!(text, "  {path}: {old} -> removed"),
-                (None, Some(new)) => writeln!(text, "  {path}: added {new}"),
-                (None, None) => Ok(()),
+            let line = match (old, new) {
+                (Some(old), Some(new)) => format!("{path}: {old} -> {new}"),
+                (Some(old), None) => format!("{path}: {old} -> removed"),
+                (None, Some(new)) => format!("{path}: added {new}"),
+                (None, None) => continue,
             };
+            let _ = writeln!(text, "  {}", visible(&line));
         }
         let (label, value) = (labels::WORKFLOW_SUSPENDED, labels::TRUE);
         if self.label {

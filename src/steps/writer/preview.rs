@@ -1,5 +1,6 @@
 //! What the writer would send, and where that would go: the same decision, and nothing but reads.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::Value;
@@ -12,7 +13,7 @@ use crate::contract::kinds::{DESTINATION, WORK};
 use crate::contract::{Kind, Object, ObjectKey, labels};
 use crate::core::control::{Control, format_go_duration};
 use crate::core::placement;
-use crate::core::unpack::{self, Group};
+use crate::core::text::visible;
 use crate::core::work;
 use crate::core::work_view::{self, FileChange, WorkView};
 use crate::steps::Context;
@@ -45,7 +46,8 @@ pub struct Sending {
 
 /// Decides what to send, and sends nothing.
 ///
-/// Two requests, three when there is a Work already; all of them read.
+/// Without a request where the pipeline asks its workflow to wait; else with two, three when there is a Work already,
+/// and more only where a list has several pages, or an answer comes late, gets lost or is a refusal that is doubted.
 ///
 /// # Errors
 /// All of [`super::run`] but those of the cluster when it refuses a Work.
@@ -106,7 +108,7 @@ fn stopped(control: &Control) -> String {
     };
     let mut text = format!("would write no Work: the pipeline asks its workflow to wait {until}\n");
     if !control.message.is_empty() {
-        let _ = writeln!(text, "  message  {}", control.message.escape_debug());
+        let _ = writeln!(text, "  message  {}", visible(&control.message));
     }
     text
 }
@@ -125,10 +127,10 @@ impl Sending {
         if let Some(replaced) = &self.replaced {
             changes(&mut text, &work_view::file_changes(&WorkView::of(replaced), &view));
         }
-        // What was just packed can be unpacked.
-        let groups = unpack::groups(&self.work).unwrap_or_default();
-        for (shown, group) in view.groups.iter().zip(&groups) {
-            let _ = write!(text, "\n{}", work_view::group_tree(shown, &self.goes_to(group)));
+        let groups = self.work.at(&["spec", "workloadGroups"]).and_then(Value::as_array);
+        for (shown, group) in view.groups.iter().zip(groups.into_iter().flatten()) {
+            let note = self.goes_to(&labels_of(group));
+            let _ = write!(text, "\n{}", work_view::group_tree(shown, &note));
         }
         if view.groups.is_empty() {
             text.push_str("\nno files: nothing is scheduled, and what was before is removed\n");
@@ -143,13 +145,13 @@ impl Sending {
         text
     }
 
-    /// Says which Destinations a group goes to (contract.md 10.2, 10.3).
-    fn goes_to(&self, group: &Group) -> String {
+    /// Says which Destinations a group with these labels goes to (contract.md 10.2, 10.3).
+    fn goes_to(&self, wanted: &BTreeMap<String, String>) -> String {
         let is_dry_run = self.work.label(labels::DRY_RUN) == Some(labels::TRUE);
         let Ok(destinations) = &self.destinations else {
-            return format!("find them: kubectl get destinations{}", selecting(group, is_dry_run));
+            return how_to_find(wanted, is_dry_run);
         };
-        let names = placement::candidates(&group.labels, is_dry_run, destinations);
+        let names = placement::candidates(wanted, is_dry_run, destinations);
         let is_resource = self.work.text_at(&["spec", "resourceName"]).is_some();
         match names.as_slice() {
             [] if destinations.is_empty() => "goes nowhere: there are no Destinations".to_owned(),
@@ -166,13 +168,33 @@ impl Sending {
     }
 }
 
-/// Returns the arguments with which kubectl finds what a group may go to.
-fn selecting(group: &Group, is_dry_run: bool) -> String {
+/// Returns the labels that a Destination must have for a group of a Work.
+fn labels_of(group: &Value) -> BTreeMap<String, String> {
+    let selectors = group.get("destinationSelectors").and_then(Value::as_array);
+    placement::combine(selectors.map_or(&[], Vec::as_slice))
+}
+
+/// Says how to ask for the Destinations that [`placement::candidates`] would find.
+fn how_to_find(wanted: &BTreeMap<String, String>, is_dry_run: bool) -> String {
+    let dry_run = |is: &str| format!("{}{is}{}", labels::DRY_RUN, labels::TRUE);
     let terms: Vec<String> = match is_dry_run {
-        true => vec![format!("{}={}", labels::DRY_RUN, labels::TRUE)],
-        false => group.labels.iter().map(|(key, value)| format!("{key}={value}")).collect(),
+        true => vec![dry_run("=")],
+        false => {
+            let wanted = wanted.iter().map(|(key, value)| format!("{key}={value}"));
+            wanted.chain([dry_run("!=")]).collect()
+        }
     };
-    if terms.is_empty() { String::new() } else { format!(" -l {}", terms.join(",")) }
+    // No label selector can say this.
+    let but = match !is_dry_run && wanted.is_empty() {
+        true => " (but not those that have labels and `spec.strictMatchLabels`)",
+        false => "",
+    };
+    format!("find them{but}: kubectl get destinations -l {}", quoted(&terms.join(",")))
+}
+
+/// Quotes a text for a shell; an interactive one would take a bare `!` for its history.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 fn changes(text: &mut String, changes: &[FileChange<'_>]) {
@@ -182,6 +204,61 @@ fn changes(text: &mut String, changes: &[FileChange<'_>]) {
     }
     text.push_str("  files  not as in the one that is there:\n");
     for FileChange { what, path } in changes {
-        let _ = writeln!(text, "    {what} {}", path.escape_debug());
+        let _ = writeln!(text, "    {what} {}", visible(path));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_group_is_shown_also_when_one_of_its_files_cannot_be() {
+        let work = Object::from_value(json!({
+            "metadata": {"name": "w", "namespace": "n"},
+            "spec": {"workloadGroups": [{
+                "directory": ".",
+                "destinationSelectors": [{"matchLabels": {"env": "dev"}, "source": "promise"}],
+                "workloads": [{"filepath": "a.yaml", "content": "%"}],
+            }]},
+        }));
+        let destination = json!({"metadata": {"name": "d", "labels": {"env": "dev"}}});
+        let destinations = Ok(vec![Object::from_value(destination).unwrap()]);
+        let sending =
+            Sending { work: work.unwrap(), replaced: None, destinations, bytes_max: 1_000 };
+        let expected = "\
+\n.
+  to env=dev (from promise)
+  goes to d
+└── a.yaml  unreadable: it is no base64
+";
+        let seen = Preview::Put(Box::new(sending)).describe();
+        assert!(seen.ends_with(expected), "{seen}");
+    }
+
+    #[track_caller]
+    fn check(wanted: &[(&str, &str)], is_dry_run: bool, expect: &str) {
+        let wanted = wanted.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+        assert_eq!(how_to_find(&wanted, is_dry_run), expect);
+    }
+
+    #[test]
+    fn it_is_told_how_to_find_the_destinations_that_kratix_would_choose_from() {
+        check(
+            &[("a", "1"), ("env", "it's")],
+            false,
+            r"find them: kubectl get destinations -l 'a=1,env=it'\''s,kratix.io/dry-run!=true'",
+        );
+        check(
+            &[],
+            false,
+            "find them (but not those that have labels and `spec.strictMatchLabels`): \
+             kubectl get destinations -l 'kratix.io/dry-run!=true'",
+        );
+        let dry_run = "find them: kubectl get destinations -l 'kratix.io/dry-run=true'";
+        check(&[("a", "1")], true, dry_run);
+        check(&[], true, dry_run);
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::{Span, status::StatusCode};
+use serde_json::Value;
 
 use super::api::Api;
 use super::collector::{Collector, Manner, text};
@@ -163,6 +164,21 @@ fn a_failure_and_a_conflict_stand_in_the_trace() {
         events,
         ["somebody else was faster: reading and merging again", "wrote the status", "ended"]
     );
+}
+
+#[test]
+fn a_refused_report_stands_in_the_trace_of_its_object() {
+    let mut object = object(&traceparent());
+    object["status"] = Value::Null;
+    let collector = Collector::start(Manner::Takes);
+    let pod = Pod::new(&Api { object, ..Api::default() }.start().0);
+    // There is no entry for the suspension to stand in.
+    pod.metadata("workflow-control.yaml", "suspend: true\n");
+    let ran = pod.run(&mut traced(&pod, STATUS, &collector.address));
+    assert_eq!(ran.code, Some(4), "{}", ran.errors);
+    let spans = collector.received().unwrap().decode().1;
+    assert_eq!(hexadecimal(&root(&spans).trace_id), TRACE);
+    assert_eq!(hexadecimal(&root(&spans).parent_span_id), SPAN);
 }
 
 #[test]
