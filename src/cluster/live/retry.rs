@@ -8,7 +8,7 @@ const DOUBTS: u32 = 6;
 /// How long and how often an API server is asked before it counts as unreachable.
 ///
 /// This is the one place where somebody waits for a server: the steps do not ask again what was asked here. The default
-/// survives ten seconds without a server, as at a restart of the only one, and gives up after half a minute.
+/// survives ten seconds without a server, as at a restart of the only one, and gives up after 13 to 40 s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// Most requests for one question.
