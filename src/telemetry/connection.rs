@@ -16,8 +16,6 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore, pki_types::ServerName};
 
-use crate::exit;
-
 /// No more of an answer is read: it says at most how many spans were refused.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 
@@ -38,15 +36,6 @@ pub(super) enum ConnectionError {
     Lost(#[source] hyper::Error),
     #[error("failed to read the answer")]
     Answer(#[source] Box<dyn Error + Send + Sync>),
-}
-
-impl ConnectionError {
-    /// What went wrong and why, in one line.
-    pub(super) fn chain(&self) -> String {
-        let whole: Vec<String> =
-            std::iter::once(self.to_string()).chain(exit::causes(self)).collect();
-        whole.join(": ")
-    }
 }
 
 /// Sends a request whose address is complete, and returns the answer.

@@ -98,7 +98,7 @@ impl Visit for Fields {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.text(field, exit::causes(value).join(": "));
+        self.text(field, exit::chain(value));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
