@@ -19,11 +19,11 @@ use serde_json::Value;
 
 use super::name::check_selector;
 use super::{Cluster, ClusterError, Reads, Selector};
-use crate::contract::{Kind, Object, ObjectKey, kinds::NAMESPACE, object::map_entry};
+use crate::contract::kinds::NAMESPACE;
+use crate::contract::object::{OBJECT_BYTES_MAX, map_entry};
+use crate::contract::{Kind, Object, ObjectKey};
 use crate::files::{folder, write, yaml};
 
-/// etcd takes no larger request by default, and the API server no object that makes one.
-const OBJECT_BYTES_MAX: u64 = 1_572_864;
 /// Largest file that is read. The YAML of an object that etcd takes is a fraction of it, whoever indented it.
 const FILE_BYTES_MAX: u64 = 16 << 20;
 /// Held while an object is read and written again.
