@@ -139,6 +139,16 @@ fn a_server_that_is_late_and_a_conflict_are_told_with_the_time_they_took() {
 }
 
 #[test]
+fn the_end_is_told_where_no_cluster_is_configured() {
+    let pod = Pod::new("http://127.0.0.1:9");
+    fs::remove_file(pod.path("kubeconfig")).unwrap();
+    let (code, lines) = lines(&pod, READER, "info");
+    assert_eq!((code, lines.len()), (Some(5), 2), "{lines:?}");
+    assert_eq!((&lines[0]["message"], &lines[0]["exit_code"]), (&"ended".into(), &5.into()));
+    assert_eq!(lines[1]["level"], "error");
+}
+
+#[test]
 fn the_last_error_is_one_line_with_causes_hint_and_exit_code() {
     let (code, lines) = step(Api { refuses: true, ..api() }, READER, "error");
     assert_eq!((code, lines.len()), (Some(4), 1), "{lines:?}");
