@@ -85,7 +85,7 @@ mod tests {
     #[error("{text}")]
     struct Said {
         text: &'static str,
-        source: Option<Box<Said>>,
+        source: Option<Box<Self>>,
     }
 
     #[test]
