@@ -15,7 +15,8 @@ use super::Settings;
 use super::connection::{self, ConnectionError};
 use crate::exit;
 
-/// Why a trace was not sent. No text in it holds a header or the address, which can hold a password.
+/// Why a trace was not sent. No text in it holds a header, or more of the address than scheme, host and
+/// port: it can hold a password.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
