@@ -46,24 +46,58 @@ pub trait Fault: Error {
 
 /// Returns why an error came about, the nearest cause first.
 ///
-/// A cause whose text already stands in the line above is left out: some libraries print their source in their own text.
+/// A cause whose text already stands in a line above is left out: some libraries print their source in their own text.
 pub fn causes(error: &dyn Error) -> Vec<String> {
-    let mut causes = Vec::new();
-    let mut above = error.to_string();
+    lines(error).split_off(1)
+}
+
+/// Returns an error and its [`causes`] on one line.
+pub fn chain(error: &dyn Error) -> String {
+    lines(error).join(": ")
+}
+
+/// The error itself comes first.
+fn lines(error: &dyn Error) -> Vec<String> {
+    let mut lines = vec![error.to_string()];
     let mut next = error.source();
     while let Some(cause) = next {
         let text = cause.to_string();
-        if !above.contains(&text) {
-            causes.push(text.trim_end().to_owned());
-            above = text;
+        let text = text.trim_end();
+        if !lines.iter().any(|above| above.contains(text)) {
+            lines.push(text.to_owned());
         }
         next = cause.source();
     }
-    causes
+    lines
 }
 
 impl<E: Fault + 'static> From<E> for Box<dyn Fault> {
     fn from(error: E) -> Self {
         Box::new(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Said {
+        text: &'static str,
+        source: Option<Box<Self>>,
+    }
+
+    #[test]
+    fn what_stands_in_any_line_above_is_not_said_again() {
+        let check = |texts: &[&'static str], expect: &str| {
+            let wrap = |source, text: &&'static str| Some(Box::new(Said { text, source }));
+            let error = texts.iter().rev().fold(None, wrap).unwrap();
+            assert_eq!(chain(&error), expect);
+            assert_eq!(causes(&error).len(), expect.matches(": ").count());
+        };
+        check(&["failed"], "failed");
+        check(&["failed", "lost", "timed out\n"], "failed: lost: timed out");
+        check(&["failed (timed out)", "lost", "timed out"], "failed (timed out): lost");
     }
 }

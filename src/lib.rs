@@ -13,6 +13,7 @@ pub mod exit;
 pub mod files;
 pub mod local;
 pub mod logging;
+pub mod net;
 pub mod report;
 pub mod show;
 pub mod steps;

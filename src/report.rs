@@ -54,17 +54,9 @@ pub fn tell_usage(text: &str, format: Format, termination_log: &Path) {
 /// Only a file that is there already is written: on a laptop there is none, and nothing shall be made in /dev.
 fn leave(text: &str, termination_log: &Path) {
     if termination_log.is_file() {
-        let _ = std::fs::write(termination_log, cut(text, TERMINATION_LOG_BYTES_MAX));
+        let end = text.floor_char_boundary(TERMINATION_LOG_BYTES_MAX);
+        let _ = std::fs::write(termination_log, &text[..end]);
     }
-}
-
-/// Returns the longest start of `text` within `bytes_max` that ends at a character.
-fn cut(text: &str, bytes_max: usize) -> &str {
-    let mut end = text.len().min(bytes_max);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 #[cfg(test)]
@@ -104,9 +96,12 @@ mod tests {
 
     #[test]
     fn a_long_message_is_cut_at_a_character() {
-        assert_eq!(cut("aäb", 2), "a");
-        assert_eq!(cut("aäb", 3), "aä");
-        assert_eq!(cut("ab", 10), "ab");
+        let path = tempfile::NamedTempFile::new().unwrap();
+        leave(&format!("a{}", "ä".repeat(TERMINATION_LOG_BYTES_MAX)), path.path());
+        let left = std::fs::read_to_string(path.path()).unwrap();
+        assert_eq!(left.len(), TERMINATION_LOG_BYTES_MAX - 1);
+        leave("ab", path.path());
+        assert_eq!(std::fs::read_to_string(path.path()).unwrap(), "ab");
     }
 
     #[test]

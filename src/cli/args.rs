@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::contract::env;
+use crate::contract::object::OBJECT_BYTES_MAX;
 use crate::logging::Format;
 
 /// The two ends of a Kratix pipeline, and the pipeline itself on a laptop
@@ -221,7 +222,7 @@ pub struct WriterLimits {
     #[arg(long, env = "BOOKEND_MAX_TOTAL_BYTES", value_name = "BYTES", default_value_t = 64 << 20)]
     pub max_total_bytes: u64,
     /// Refuse a Work with more bytes than this; the default is etcd's own limit
-    #[arg(long, env = "BOOKEND_MAX_WORK_BYTES", value_name = "BYTES", default_value_t = 1_572_864)]
+    #[arg(long, env = "BOOKEND_MAX_WORK_BYTES", value_name = "BYTES", default_value_t = OBJECT_BYTES_MAX)]
     pub max_work_bytes: u64,
 }
 

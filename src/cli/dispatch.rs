@@ -108,19 +108,18 @@ enum OnCluster {
 async fn on_cluster(common: &Common, what: OnCluster) -> Result<Exit, AnyFault> {
     let started = Instant::now();
     let only_looks = !matches!(what, OnCluster::Step(_));
-    match &common.cluster {
-        Some(folder) => {
-            let outcome = run_on(&FolderCluster::new(folder), common, what).await;
-            has_ended(&outcome, started, None);
-            outcome
-        }
-        None => {
-            let cluster = LiveCluster::connect(settings::retry_policy(common, only_looks)).await?;
-            let outcome = run_on(&cluster, common, what).await;
-            has_ended(&outcome, started, Some(cluster.effort()));
-            outcome
-        }
-    }
+    let (outcome, effort) = match &common.cluster {
+        Some(folder) => (run_on(&FolderCluster::new(folder), common, what).await, None),
+        None => match LiveCluster::connect(settings::retry_policy(common, only_looks)).await {
+            Ok(cluster) => {
+                let outcome = run_on(&cluster, common, what).await;
+                (outcome, Some(cluster.effort()))
+            }
+            Err(error) => (Err(error.into()), None),
+        },
+    };
+    has_ended(&outcome, started, effort);
+    outcome
 }
 
 /// Says what it has cost, once, also where it has failed; where it could not even begin, there is nothing to say.

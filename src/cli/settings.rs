@@ -7,21 +7,18 @@ use jiff::Timestamp;
 use super::args;
 use crate::cluster::live::RetryPolicy;
 use crate::contract::kinds::SYSTEM_NAMESPACE;
-use crate::contract::{ObjectKey, env};
 use crate::core::promise::{WorkflowAction, WorkflowType};
 use crate::files::tree::Limits;
 use crate::local::run::Run;
 use crate::show::ShowWork;
 use crate::show::status::{self as show_status, ShowStatus, StatusError};
 use crate::steps::missing::Told;
-use crate::steps::settings::{ObjectVariables, SettingsError, check_writer, is_true};
+use crate::steps::settings::{
+    ObjectVariables, SettingsError, StatusVariables, check_writer, is_true,
+};
 use crate::steps::{reader, status, writer};
 
-fn key(
-    target: &args::Target,
-    step: Told,
-    useful: &[(&'static str, &str)],
-) -> Result<ObjectKey, SettingsError> {
+fn object(target: &args::Target) -> ObjectVariables<'_> {
     ObjectVariables {
         group: &target.object_group,
         version: &target.object_version,
@@ -31,7 +28,6 @@ fn key(
         namespace: &target.object_namespace,
         cluster_scoped: &target.cluster_scoped,
     }
-    .key(step, useful)
 }
 
 /// How long an API server is waited for. Somebody who only looks is told of a refusal at once, and can look again.
@@ -45,7 +41,7 @@ pub(super) fn retry_policy(common: &args::Common, only_looks: bool) -> RetryPoli
 /// What the reader takes.
 pub(super) fn reader(args: &args::Reader) -> Result<reader::Reader, SettingsError> {
     Ok(reader::Reader {
-        key: key(&args.target, Told::Reader, &[])?,
+        key: object(&args.target).key(Told::Reader, &[])?,
         dry_run: is_true(&args.dry_run.dry_run),
         keep_managed_fields: args.keep_managed_fields,
     })
@@ -78,21 +74,15 @@ pub(super) fn writer(args: &args::Writer) -> Result<writer::Writer, SettingsErro
 
 /// What the status step takes.
 pub(super) fn status(args: &args::Status) -> Result<status::Status, SettingsError> {
-    let useful = [
-        (env::WORKFLOW_ACTION, args.workflow_action.as_str()),
-        (env::WORKFLOW_TYPE, &args.workflow_type),
-        (env::PIPELINE_NAME, &args.pipeline_name),
-        (env::IS_LAST_PIPELINE, &args.is_last_pipeline),
-    ];
-    Ok(status::Status {
-        key: key(&args.target, Told::Status, &useful)?,
-        workflow_type: args.workflow_type.clone(),
-        action: args.workflow_action.clone(),
-        pipeline: args.pipeline_name.clone(),
-        is_last: is_true(&args.is_last_pipeline),
-        dry_run: is_true(&args.dry_run.dry_run),
-        file_bytes_max: status::FILE_BYTES_MAX,
-    })
+    let variables = StatusVariables {
+        object: object(&args.target),
+        action: &args.workflow_action,
+        workflow_type: &args.workflow_type,
+        pipeline: &args.pipeline_name,
+        is_last: &args.is_last_pipeline,
+        dry_run: &args.dry_run.dry_run,
+    };
+    variables.status()
 }
 
 /// What the local run takes.
@@ -138,14 +128,15 @@ pub(super) fn show_status(
             name: name.clone(),
             namespace: args.namespace.clone(),
         },
-        _ => show_status::Target::Key(key(&args.target, Told::Reader, &[]).map_err(|error| {
-            StatusError::Unnamed {
+        _ => {
+            let key = object(&args.target).key(Told::Reader, &[]);
+            show_status::Target::Key(key.map_err(|error| StatusError::Unnamed {
                 missing: match error {
                     SettingsError::NotTold(missing) => missing.names.join(", "),
                     other => other.to_string(),
                 },
-            }
-        })?),
+            })?)
+        }
     };
     let as_json = args.output == args::Output::Json;
     Ok(ShowStatus { target, as_json, with_commands: common.cluster.is_none(), now })
@@ -157,6 +148,7 @@ mod tests {
 
     use super::*;
     use crate::cli::args::{Cli, Command};
+    use crate::contract::env;
     use crate::exit::{Exit, Fault as _};
 
     fn step_of(arguments: &[&str]) -> Result<reader::Reader, SettingsError> {

@@ -1,8 +1,9 @@
-//! Whether this run leaves a trace, by the variables of OpenTelemetry; nearly always it does not.
+//! Whether this run leaves a trace, by what it does and the variables of OpenTelemetry; nearly always it does not.
 
 use std::path::PathBuf;
 
 use super::args::{Cli, Command};
+use super::step;
 use crate::contract::{env, layout};
 use crate::telemetry::{Settings, Telemetry};
 
@@ -28,6 +29,9 @@ impl Choice {
 
 /// Reads the environment; without an endpoint that is two look-ups.
 pub(super) fn choose(cli: &Cli) -> Choice {
+    if !cli.command.as_ref().is_some_and(takes_effect) {
+        return Choice::Off;
+    }
     let for_traces = |name: &str| {
         variable(&format!("OTEL_EXPORTER_OTLP_TRACES_{name}"))
             .or_else(|| variable(&format!("OTEL_EXPORTER_OTLP_{name}")))
@@ -53,6 +57,11 @@ pub(super) fn choose(cli: &Cli) -> Choice {
         resource: resource(cli),
         certificate: for_traces("CERTIFICATE").map(PathBuf::from),
     }))
+}
+
+/// Whoever only looks leaves nothing behind: not a span in the trace of the real run, and no wait for a collector.
+fn takes_effect(command: &Command) -> bool {
+    matches!(command, Command::Run(_)) || step::is_preview(command) == Some(false)
 }
 
 /// What is known of this process. In a pod its name is that of the host.

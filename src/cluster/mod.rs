@@ -1,5 +1,6 @@
 //! The seam to Kubernetes: the few verbs that the steps need, on an API server or on a folder.
 
+pub mod chance;
 mod error;
 pub mod failing;
 pub mod folder;

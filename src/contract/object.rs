@@ -9,6 +9,10 @@ use serde_json::{Map, Value};
 
 use super::{Kind, ObjectKey};
 
+/// Largest object, in bytes of JSON: 1.5 MiB, what etcd takes in one request by default (`--max-request-bytes`); the
+/// API server takes no object that makes a larger one (contract.md 17).
+pub const OBJECT_BYTES_MAX: u64 = 1_572_864;
+
 /// One Kubernetes object. Keys are sorted bytewise, numbers are kept as they came.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -1,12 +1,11 @@
 //! Waits between tries: longer each time, never twice the same, and not beyond a deadline.
 
-use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use tracing::debug;
 
-use crate::cluster::ClusterError;
+use crate::cluster::{ClusterError, chance};
 
 /// How long a step keeps trying. A kubelet that stops a pod waits as long before it kills.
 pub const DEADLINE: Duration = Duration::from_secs(30);
@@ -73,9 +72,9 @@ impl Backoff {
     }
 }
 
-/// Returns a number from 0 to 1. The standard library's hasher is seeded anew each time; more is not needed here.
+/// Returns a number from 0 to 1.
 fn chance() -> f64 {
-    RandomState::new().hash_one(0_u8) as f64 / u64::MAX as f64
+    chance::number() as f64 / u64::MAX as f64
 }
 
 #[cfg(test)]

@@ -121,6 +121,44 @@ impl ObjectVariables<'_> {
     }
 }
 
+/// The variables of the status step, as they came.
+#[derive(Debug, Clone, Copy)]
+pub struct StatusVariables<'a> {
+    /// Those that name the object.
+    pub object: ObjectVariables<'a>,
+    /// `configure` or `delete`.
+    pub action: &'a str,
+    /// `promise` or `resource`.
+    pub workflow_type: &'a str,
+    /// Name of the Pipeline.
+    pub pipeline: &'a str,
+    /// Exactly `true` for the last Pipeline of the workflow.
+    pub is_last: &'a str,
+    /// Exactly `true` for a dry run.
+    pub dry_run: &'a str,
+}
+
+impl StatusVariables<'_> {
+    /// Returns what the step is asked to do, or every variable that is missing.
+    pub fn status(self) -> Result<Status, SettingsError> {
+        let useful = [
+            (env::WORKFLOW_ACTION, self.action),
+            (env::WORKFLOW_TYPE, self.workflow_type),
+            (env::PIPELINE_NAME, self.pipeline),
+            (env::IS_LAST_PIPELINE, self.is_last),
+        ];
+        Ok(Status {
+            key: self.object.key(Told::Status, &useful)?,
+            workflow_type: self.workflow_type.to_owned(),
+            action: self.action.to_owned(),
+            pipeline: self.pipeline.to_owned(),
+            is_last: is_true(self.is_last),
+            dry_run: is_true(self.dry_run),
+            file_bytes_max: FILE_BYTES_MAX,
+        })
+    }
+}
+
 /// What the writer cannot do without, or every flag of it that is missing.
 pub fn check_writer(root: &str, promise: &str, pipeline: &str) -> Result<(), SettingsError> {
     let needed = [
@@ -167,11 +205,7 @@ impl<'a> Variables<'a> {
         dir.unwrap_or(layout::INPUT_DIR).into()
     }
 
-    fn object(
-        self,
-        step: Told,
-        useful: &[(&'static str, &str)],
-    ) -> Result<ObjectKey, SettingsError> {
+    fn object(self) -> ObjectVariables<'a> {
         ObjectVariables {
             group: self.text(env::OBJECT_GROUP),
             version: self.text(env::OBJECT_VERSION),
@@ -181,31 +215,27 @@ impl<'a> Variables<'a> {
             namespace: self.text(env::OBJECT_NAMESPACE),
             cluster_scoped: self.text(env::CLUSTER_SCOPED),
         }
-        .key(step, useful)
     }
 }
 
 fn reader(variables: Variables<'_>) -> Result<Reader, SettingsError> {
     Ok(Reader {
-        key: variables.object(Told::Reader, &[])?,
+        key: variables.object().key(Told::Reader, &[])?,
         dry_run: variables.is_true(env::DRY_RUN),
         keep_managed_fields: false,
     })
 }
 
 fn status(variables: Variables<'_>) -> Result<Status, SettingsError> {
-    let useful =
-        [env::WORKFLOW_ACTION, env::WORKFLOW_TYPE, env::PIPELINE_NAME, env::IS_LAST_PIPELINE]
-            .map(|name| (name, variables.text(name)));
-    Ok(Status {
-        key: variables.object(Told::Status, &useful)?,
-        workflow_type: variables.text(env::WORKFLOW_TYPE).to_owned(),
-        action: variables.text(env::WORKFLOW_ACTION).to_owned(),
-        pipeline: variables.text(env::PIPELINE_NAME).to_owned(),
-        is_last: variables.is_true(env::IS_LAST_PIPELINE),
-        dry_run: variables.is_true(env::DRY_RUN),
-        file_bytes_max: FILE_BYTES_MAX,
-    })
+    let variables = StatusVariables {
+        object: variables.object(),
+        action: variables.text(env::WORKFLOW_ACTION),
+        workflow_type: variables.text(env::WORKFLOW_TYPE),
+        pipeline: variables.text(env::PIPELINE_NAME),
+        is_last: variables.text(env::IS_LAST_PIPELINE),
+        dry_run: variables.text(env::DRY_RUN),
+    };
+    variables.status()
 }
 
 fn writer(flags: &BTreeMap<&str, &str>, variables: Variables<'_>) -> Result<Writer, SettingsError> {

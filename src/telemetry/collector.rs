@@ -13,8 +13,10 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 
 use super::Settings;
 use super::connection::{self, ConnectionError};
+use crate::exit;
 
-/// Why a trace was not sent. No text in it holds a header or the address, which can hold a password.
+/// Why a trace was not sent. No text in it holds a header, or more of the address than scheme, host and
+/// port: it can hold a password.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
@@ -84,7 +86,7 @@ impl Wire {
         let failure = match &answer {
             Ok(answer) if answer.status().is_success() => None,
             Ok(answer) => Some(SendError::Refused(answer.status().as_u16())),
-            Err(error) => Some(SendError::NoAnswer(error.chain())),
+            Err(error) => Some(SendError::NoAnswer(exit::chain(error))),
         };
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
         answer

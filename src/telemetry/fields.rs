@@ -38,7 +38,7 @@ impl Fields {
         Self { is_span: true, ..Self::default() }
     }
 
-    fn text(&mut self, field: &Field, text: String) {
+    fn text(&mut self, field: &Field, mut text: String) {
         match field.name() {
             "message" => self.message = Some(text),
             "otel.name" => self.name = Some(text),
@@ -48,7 +48,10 @@ impl Fields {
             "trace.state" => self.state = Some(text),
             // The trace of a span is no attribute of it.
             "trace_id" => {}
-            _ => self.add(field, cut(text)),
+            _ => {
+                text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+                self.add(field, text);
+            }
         }
     }
 
@@ -70,14 +73,6 @@ fn attribute(field: &'static str) -> &'static str {
         "name" => "kratix.object.name",
         other => other,
     }
-}
-
-fn cut(mut text: String) -> String {
-    if text.len() > TEXT_BYTES_MAX {
-        let end = (0..=TEXT_BYTES_MAX).rev().find(|end| text.is_char_boundary(*end));
-        text.truncate(end.unwrap_or_default());
-    }
-    text
 }
 
 impl Visit for Fields {
@@ -103,7 +98,7 @@ impl Visit for Fields {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.text(field, exit::causes(value).join(": "));
+        self.text(field, exit::chain(value));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {

@@ -29,8 +29,8 @@ pub const TIME_MAX: Duration = Duration::from_millis(1500);
 /// The same for a program that was asked to stop.
 pub const TIME_MAX_STOPPED: Duration = Duration::from_millis(300);
 
-/// What is not in the variables that the library reads itself: endpoint, headers and time limit
-/// (`OTEL_EXPORTER_OTLP_…`) and `OTEL_RESOURCE_ATTRIBUTES`.
+/// What is not in the variables that the library reads itself: endpoint and headers (`OTEL_EXPORTER_OTLP_…`), and
+/// `OTEL_RESOURCE_ATTRIBUTES`. Time limits are ours alone.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// Where a collector takes traces, instead of what the environment says.

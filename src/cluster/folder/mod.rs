@@ -10,20 +10,18 @@ mod place;
 #[cfg(test)]
 mod tests;
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::name::check_selector;
-use super::{Cluster, ClusterError, Reads, Selector};
-use crate::contract::{Kind, Object, ObjectKey, kinds::NAMESPACE, object::map_entry};
+use super::{Cluster, ClusterError, Reads, Selector, chance};
+use crate::contract::kinds::NAMESPACE;
+use crate::contract::object::{OBJECT_BYTES_MAX, map_entry};
+use crate::contract::{Kind, Object, ObjectKey};
 use crate::files::{folder, write, yaml};
 
-/// etcd takes no larger request by default, and the API server no object that makes one.
-const OBJECT_BYTES_MAX: u64 = 1_572_864;
 /// Largest file that is read. The YAML of an object that etcd takes is a fraction of it, whoever indented it.
 const FILE_BYTES_MAX: u64 = 16 << 20;
 /// Held while an object is read and written again.
@@ -368,8 +366,7 @@ fn put_or_remove(map: &mut serde_json::Map<String, Value>, field: &str, value: O
 
 /// Returns a random uid in the form of RFC 9562, version 4.
 fn new_uid() -> String {
-    let random = || RandomState::new().build_hasher().finish();
-    let (high, low) = (random(), random());
+    let (high, low) = (chance::number(), chance::number());
     format!(
         "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
         high >> 32,

@@ -1,7 +1,5 @@
 //! One question, asked until there is an answer that can be used, or no more patience.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
 
 use http::{Method, Request, header};
@@ -13,6 +11,7 @@ use super::answer::{Answer, Refusal, Verdict, judge};
 use super::connection::ConnectionError;
 use super::{LiveCluster, config, effort};
 use crate::cluster::ClusterError;
+use crate::cluster::chance::number as random;
 use crate::contract::{Object, ObjectKey};
 
 /// One question to the server.
@@ -170,9 +169,4 @@ fn is_final(error: &kube::Error) -> bool {
         _ => false,
     };
     bad_certificate || config::failed_login(error).is_some()
-}
-
-/// Returns a number that differs from process to process and from call to call; no secret depends on it.
-fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
 }

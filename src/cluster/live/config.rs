@@ -5,13 +5,12 @@
 //! account comes first. A `KUBECONFIG` that is set and wrong ends the search: work for one cluster must not end up
 //! in another. (kube's own order takes `$HOME/.kube/config` before the service account.)
 
-use std::error::Error;
-
 use kube::Config;
 use kube::client::AuthError;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 
 use crate::cluster::ClusterError;
+pub(super) use crate::exit::chain;
 
 /// Returns the first configuration that is there.
 pub(super) async fn find() -> Result<Config, ClusterError> {
@@ -86,20 +85,6 @@ pub(super) fn of_client(error: &kube::Error) -> String {
         }
         _ => chain(error),
     }
-}
-
-/// Returns an error and its causes on one line, each said once.
-pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let line = error.to_string();
-        if !text.contains(&line) {
-            text = format!("{text}: {line}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

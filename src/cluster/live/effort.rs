@@ -14,7 +14,7 @@ use crate::contract::ObjectKey;
 pub struct Effort {
     /// Requests that were sent.
     pub requests: u64,
-    /// Time between requests because the server had not answered, or with "later".
+    /// Time between requests because the server had not answered, or with "later", or had refused and was doubted.
     pub waited: Duration,
 }
 

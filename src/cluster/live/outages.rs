@@ -51,7 +51,7 @@ fn server(away: Away) -> LiveCluster {
 fn serve(listener: TcpListener, address: SocketAddr, away: Away) {
     let (mut stream, _) = listener.accept().unwrap();
     answer(&mut stream, 200);
-    let end = Instant::now() + if away == Away::Forbids { OUTAGE / 5 } else { OUTAGE };
+    let end = Instant::now() + if away == Away::Forbids { OUTAGE / 10 } else { OUTAGE };
     let mut kept = Vec::new();
     let listener = if away == Away::Refuses {
         drop((listener, stream));

@@ -12,6 +12,7 @@ use super::status::FILE_BYTES_MAX;
 use super::{Context, observed};
 use crate::cluster::Cluster;
 use crate::contract::kinds::SYSTEM_NAMESPACE;
+use crate::contract::object::OBJECT_BYTES_MAX;
 use crate::contract::{Node, Object};
 use crate::core::control::{self, Control};
 use crate::core::selectors::{self, Entry, Selector};
@@ -22,9 +23,6 @@ use crate::files::{read, tree};
 
 pub use error::WriterError;
 pub use preview::{Preview, preview};
-
-/// Largest Work, in bytes of JSON: what etcd takes in one request, its key and a little more included.
-pub const WORK_BYTES_MAX: u64 = 1_572_864;
 
 /// What the writer is asked to do.
 #[derive(Debug, Clone)]
@@ -49,7 +47,7 @@ pub struct Writer {
     pub trace_state: String,
     /// How much the output folder may hold.
     pub limits: Limits,
-    /// Largest Work to send, in bytes; [`WORK_BYTES_MAX`] unless the cluster takes more.
+    /// Largest Work to send, in bytes; [`OBJECT_BYTES_MAX`] unless the cluster takes more.
     pub work_bytes_max: u64,
 }
 
@@ -67,7 +65,7 @@ impl Writer {
             trace_parent: String::new(),
             trace_state: String::new(),
             limits: Limits::default(),
-            work_bytes_max: WORK_BYTES_MAX,
+            work_bytes_max: OBJECT_BYTES_MAX,
         }
     }
 

@@ -139,6 +139,16 @@ fn a_server_that_is_late_and_a_conflict_are_told_with_the_time_they_took() {
 }
 
 #[test]
+fn the_end_is_told_where_no_cluster_is_configured() {
+    let pod = Pod::new("http://127.0.0.1:9");
+    fs::remove_file(pod.path("kubeconfig")).unwrap();
+    let (code, lines) = lines(&pod, READER, "info");
+    assert_eq!((code, lines.len()), (Some(5), 2), "{lines:?}");
+    assert_eq!((&lines[0]["message"], &lines[0]["exit_code"]), (&"ended".into(), &5.into()));
+    assert_eq!(lines[1]["level"], "error");
+}
+
+#[test]
 fn the_last_error_is_one_line_with_causes_hint_and_exit_code() {
     let (code, lines) = step(Api { refuses: true, ..api() }, READER, "error");
     assert_eq!((code, lines.len()), (Some(4), 1), "{lines:?}");
@@ -197,6 +207,27 @@ fn no_line_holds_anything_of_the_object_the_files_or_the_login() {
     }
 }
 
+/// Lines of a local run with a stage; none where the machine does not allow it.
+#[cfg(target_os = "linux")]
+fn lines_of_a_run() -> Vec<Map<String, Value>> {
+    if !crate::run::support::namespaces_are_allowed() {
+        return Vec::new();
+    }
+    let case = crate::run::support::resource(&crate::run::support::pipeline("p", "exit 0"));
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_bookend"));
+    command.env_clear().env("PATH", "/usr/bin:/bin").arg("run");
+    command.args([Some(&case.args.promise), case.args.request.as_ref()].into_iter().flatten());
+    let output = command.args(["--log-format", "json", "--log", "debug"]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let lines = String::from_utf8(output.stderr).unwrap();
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn lines_of_a_run() -> Vec<Map<String, Value>> {
+    Vec::new()
+}
+
 #[test]
 fn every_name_of_a_field_is_in_the_document() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/observability.md");
@@ -207,6 +238,7 @@ fn every_name_of_a_field_is_in_the_document() {
         all.extend(lines(&pod, arguments, "debug").1);
     }
     all.extend(step(Api { refuses: true, ..api() }, READER, "info").1);
+    all.extend(lines_of_a_run());
     for name in all.iter().flat_map(Map::keys) {
         assert!(document.contains(&format!("| `{name}` |")), "no row for `{name}`");
     }

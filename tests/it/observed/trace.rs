@@ -216,6 +216,25 @@ fn a_trace_that_nobody_wants_is_not_sent() {
 const GENEROUS: Duration = Duration::from_secs(10);
 
 #[test]
+fn who_only_looks_leaves_no_trace() {
+    let (server, _) = api().start();
+    let collector = Collector::start(Manner::Takes);
+    let pod = Pod::new(&server);
+    let dry_run = |step: &'static [&'static str]| [step, &["--dry-run"]].concat();
+    for arguments in [
+        dry_run(READER),
+        dry_run(WRITER),
+        dry_run(STATUS),
+        vec!["show", "work", "--namespace", "team-a"],
+        vec!["show", "status"],
+    ] {
+        let output = traced(&pod, &arguments, &collector.address).output().unwrap();
+        assert!(output.status.success() && !output.stdout.is_empty(), "{arguments:?}: {output:?}");
+        assert!(collector.received().is_none(), "{arguments:?}");
+    }
+}
+
+#[test]
 fn a_bad_collector_changes_neither_the_exit_code_nor_holds_the_step_up() {
     let (server, _api): (String, Arc<Api>) = api().start();
     let pod = &Pod::new(&server);
