@@ -245,13 +245,14 @@ fn label(view: &StatusView, key: &str) -> String {
     format!("kubectl label {} {}{namespace} {key}", view.key.kind, view.key.name)
 }
 
-/// Labels that the object's Jobs, pods and Works have (contract.md 4.1).
+/// Labels that the object's Jobs, pods and Works have (contract.md 4.1); the Promise's only where it is known.
 fn selector(view: &StatusView) -> String {
     let promise = format!("{}={}", labels::PROMISE_NAME, view.promise);
-    if view.is_promise {
-        promise
-    } else {
-        format!("{promise},{}={}", labels::RESOURCE_NAME, view.key.name)
+    let request = format!("{}={}", labels::RESOURCE_NAME, view.key.name);
+    match (view.is_promise, view.promise.as_str()) {
+        (true, _) => promise,
+        (false, "") => request,
+        (false, _) => format!("{promise},{request}"),
     }
 }
 

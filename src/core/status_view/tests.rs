@@ -179,6 +179,12 @@ fn commands_name_the_object_as_kubectl_takes_it() {
             "kubectl label redises.gold.example.com one -n team-a kratix.io/manual-reconciliation=true",
         ]
     );
+    let mut unlabelled = Object::new(&kinds::WORK, Some("team-a"), "one");
+    unlabelled.0.insert("status".into(), flat(json!([{"name": "up", "phase": "Failed"}])));
+    assert_eq!(
+        commands(&StatusView::of(&unlabelled.key(&kinds::WORK), &unlabelled))[0],
+        "kubectl describe pods -A -l kratix.io/resource-name=one,kratix.io/workflow-type=resource,kratix.io/pipeline-name=up",
+    );
     let mut object = Object::new(&kinds::PROMISE, None, "redis");
     object.0.insert("status".into(), flat(json!([{"name": "up", "phase": "Failed"}])));
     let promise = StatusView::of(&object.key(&kinds::PROMISE), &object);
