@@ -80,14 +80,14 @@ fn the_commands_of_the_drop_in_page_do_what_it_says() {
     let ours = format!("{}={ADAPTER_IMAGE}", env::ADAPTER_IMAGE);
     let three = [ADAPTER_IMAGE; 3].join("   ");
     let expected: [&[&str]; 8] = [
-        &[CONFIG_MAP, ORIGINAL],                      // which setting
-        &["patched", "successfully rolled out"],      // set it
-        &[&ours],                                     // on the Deployment
-        &[job, &three],                               // check it
-        &["wrote object", "work=", "updated status"], // its logs
-        &["env updated", "restarted"],                // go back
-        &["/bin/pipeline-adapter"],                   // versions
-        &["env updated"],                             // pull secret
+        &[CONFIG_MAP, ORIGINAL],                          // which setting
+        &["patched", "successfully rolled out"],          // set it
+        &[&ours],                                         // on the Deployment
+        &[job, &three],                                   // check it
+        &["wrote the file", "work=", "wrote the status"], // its logs
+        &["env updated", "restarted"],                    // go back
+        &["/bin/pipeline-adapter"],                       // versions
+        &["env updated"],                                 // pull secret
     ];
     assert_eq!(blocks.len(), expected.len());
     for (block, words) in blocks.iter().zip(expected) {
