@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::tests::read_request;
 use super::*;
+use crate::cluster::chance::number as random;
 use crate::contract::kinds::WORK;
 
 /// By how much everything is faster here.
@@ -42,7 +43,9 @@ enum Away {
 
 /// Starts a server that answers one request, is away and answers again. It ends with the process.
 fn server(away: Away) -> LiveCluster {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // Below the ports that the system gives out: one of those may be somebody else's when this one is back.
+    let mut ports = (0..200).map(|_| 20_000 + u16::try_from(random() % 12_000).unwrap());
+    let listener = ports.find_map(|port| TcpListener::bind(("127.0.0.1", port)).ok()).unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || serve(listener, address, away));
     LiveCluster::at(&format!("http://{address}"), policy()).unwrap()
