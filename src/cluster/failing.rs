@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::{Cluster, ClusterError, Reads, Selector};
 use crate::contract::{Kind, Object, ObjectKey};
@@ -28,6 +29,10 @@ pub enum Call {
     ReplaceStatus,
     /// [`Cluster::set_label`].
     SetLabel,
+    /// [`Cluster::patch`].
+    Patch,
+    /// [`Cluster::apply`].
+    Apply,
     /// [`Cluster::delete`].
     Delete,
 }
@@ -35,7 +40,7 @@ pub enum Call {
 impl Call {
     /// Whether the call needs the version of an object, and so can find another one.
     pub fn can_conflict(self) -> bool {
-        matches!(self, Self::Replace | Self::ReplaceStatus)
+        matches!(self, Self::Replace | Self::ReplaceStatus | Self::Patch)
     }
 
     fn verb(self) -> &'static str {
@@ -44,7 +49,7 @@ impl Call {
             Self::List | Self::ListMetadata => "list",
             Self::Create => "create",
             Self::Replace | Self::ReplaceStatus => "update",
-            Self::SetLabel => "patch",
+            Self::SetLabel | Self::Patch | Self::Apply => "patch",
             Self::Delete => "delete",
         }
     }
@@ -233,6 +238,14 @@ impl<C: Cluster + Send> Cluster for FailingCluster<C> {
         value: &str,
     ) -> Result<(), ClusterError> {
         self.run(Call::SetLabel, key.clone(), self.inner.set_label(key, uid, label, value)).await
+    }
+
+    async fn patch(&self, key: &ObjectKey, patch: &Value) -> Result<Object, ClusterError> {
+        self.run(Call::Patch, key.clone(), self.inner.patch(key, patch)).await
+    }
+
+    async fn apply(&self, kind: &Kind, object: &Object) -> Result<Object, ClusterError> {
+        self.run(Call::Apply, object.key(kind), self.inner.apply(kind, object)).await
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), ClusterError> {

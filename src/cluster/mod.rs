@@ -8,6 +8,8 @@ pub mod live;
 mod name;
 mod reads;
 
+use serde_json::Value;
+
 use crate::contract::{Kind, Object, ObjectKey};
 
 pub use error::ClusterError;
@@ -55,6 +57,24 @@ pub trait Cluster: Reads {
         label: &str,
         value: &str,
     ) -> impl Future<Output = Result<(), ClusterError>> + Send;
+
+    /// Changes all but the status by a merge patch (RFC 7396) and returns the object as stored, whatever else changes
+    /// meanwhile. `metadata.uid` and `metadata.resourceVersion` in the patch are conditions:
+    /// [`ClusterError::Conflict`] when they are not those of the object.
+    fn patch(
+        &self,
+        key: &ObjectKey,
+        patch: &Value,
+    ) -> impl Future<Output = Result<Object, ClusterError>> + Send;
+
+    /// Makes the fields that are given be as given, and returns the object as stored; creates it when it is not there.
+    /// Fields that were applied before and are given no more go, all others stay (server-side apply, under our name, by
+    /// force). A folder keeps no record of who set what: there, lists are replaced and no field goes.
+    fn apply(
+        &self,
+        kind: &Kind,
+        object: &Object,
+    ) -> impl Future<Output = Result<Object, ClusterError>> + Send;
 
     /// Deletes the object; it is no error when it is not there.
     fn delete(&self, key: &ObjectKey) -> impl Future<Output = Result<(), ClusterError>> + Send;

@@ -136,5 +136,30 @@ pub const CRD: Kind = Kind::fixed(
     false,
 );
 
+/// `validatingadmissionpolicies.admissionregistration.k8s.io`.
+pub const ADMISSION_POLICY: Kind = Kind::fixed(
+    "admissionregistration.k8s.io",
+    "v1",
+    "ValidatingAdmissionPolicy",
+    "validatingadmissionpolicies",
+    false,
+);
+/// `validatingadmissionpolicybindings.admissionregistration.k8s.io`.
+pub const ADMISSION_POLICY_BINDING: Kind = Kind::fixed(
+    "admissionregistration.k8s.io",
+    "v1",
+    "ValidatingAdmissionPolicyBinding",
+    "validatingadmissionpolicybindings",
+    false,
+);
+/// `events.events.k8s.io`.
+pub const EVENT: Kind = Kind::fixed("events.k8s.io", "v1", "Event", "events", true);
+/// `leases.coordination.k8s.io`.
+pub const LEASE: Kind = Kind::fixed("coordination.k8s.io", "v1", "Lease", "leases", true);
+/// `pods`.
+pub const POD: Kind = Kind::fixed("", "v1", "Pod", "pods", true);
+/// `deployments.apps`.
+pub const DEPLOYMENT: Kind = Kind::fixed("apps", "v1", "Deployment", "deployments", true);
+
 /// Kind of a Pipeline document. It is no CRD: Pipelines stand inside a Promise (contract.md 5.7).
 pub const PIPELINE_KIND: &str = "Pipeline";

@@ -24,6 +24,18 @@ pub const WORKFLOW_SUSPENDED: &str = "kratix.io/workflow-suspended";
 pub const PAUSED: &str = "kratix.io/paused";
 /// `true` on an object whose workflow shall start again with its first pipeline (contract.md 4.1).
 pub const MANUAL_RECONCILIATION: &str = "kratix.io/manual-reconciliation";
+/// `true` on an object whose workflow the controller shall start again with its first pipeline (contract.md 4.1).
+pub const RUN_FROM_START: &str = "internal.workflows.kratix.io/run-from-start";
+/// `true` on a Promise whose requests shall all run again (contract.md 4.1, 8.8).
+pub const RECONCILE_RESOURCES: &str = "kratix.io/reconcile-resources";
+/// How often workflows run again without a change; annotation of a Promise (contract.md 8.6).
+pub const RECONCILIATION_INTERVAL: &str = "kratix.io/reconciliation-interval";
+/// Namespace of a pipeline's Jobs; on the rights that it asks for (contract.md 4.6).
+pub const PIPELINE_NAMESPACE: &str = "kratix.io/pipeline-namespace";
+/// Value of [`RESOURCE_NAMESPACE`] on rights for all namespaces (contract.md 4.6).
+pub const ALL_NAMESPACES: &str = "kratix_all_namespaces";
+/// Number of the run that a Job is; annotation, ours. No two Jobs of one workflow have the same.
+pub const RUN: &str = "bookend/run";
 /// Version of a Promise.
 pub const PROMISE_VERSION: &str = "kratix.io/promise-version";
 /// Who manages a Job; see [`MANAGED_BY_KRATIX`].
@@ -49,7 +61,7 @@ pub const JOB_RESOURCE_KIND: &str = "kratix.io/job-resource-kind";
 pub const JOB_RESOURCE_API_VERSION: &str = "kratix.io/job-resource-api-version";
 
 /// Labels and annotations of this file that a test compares with `docs/contract.md`.
-pub const ALL: [&str; 22] = [
+pub const ALL: [&str; 27] = [
     PROMISE_NAME,
     RESOURCE_NAME,
     RESOURCE_NAMESPACE,
@@ -62,6 +74,11 @@ pub const ALL: [&str; 22] = [
     WORKFLOW_SUSPENDED,
     PAUSED,
     MANUAL_RECONCILIATION,
+    RUN_FROM_START,
+    RECONCILE_RESOURCES,
+    RECONCILIATION_INTERVAL,
+    PIPELINE_NAMESPACE,
+    RUN,
     PROMISE_VERSION,
     MANAGED_BY,
     TRACE_PARENT,

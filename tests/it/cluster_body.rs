@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "only tests call this")]
 
 use bookend::cluster::{Cluster, ClusterError};
+use bookend::contract::kinds::CONFIG_MAP;
 use bookend::contract::{Kind, Object};
 use serde_json::{Value, json};
 
@@ -32,6 +33,10 @@ pub(crate) async fn behaves_like_a_cluster(
     replaces(cluster, kind, &object("one"), &spec[1]).await;
     keeps_status_apart(cluster, kind, &object("one"), &status).await;
     labels(cluster, kind, &object("one")).await;
+    patches(cluster, kind, &object("one")).await;
+    if let Some(namespace) = namespace {
+        applies(cluster, Some(namespace), &format!("{prefix}applied")).await;
+    }
     lists(cluster, kind, namespace, [&object("two"), &object("three")], prefix).await;
     refuses_what_is_missing(cluster, kind, &object("absent")).await;
     forgets_uids(cluster, kind, &object("one")).await;
@@ -146,6 +151,44 @@ async fn labels(cluster: &impl Cluster, kind: &Kind, object: &Object) {
         "another uid is another object: {wrong:?}"
     );
     assert_eq!(current(cluster, kind, object).await, after);
+}
+
+async fn patches(cluster: &impl Cluster, kind: &Kind, object: &Object) {
+    let key = object.key(kind);
+    let before = current(cluster, kind, object).await;
+    let version = before.resource_version().unwrap();
+    let patch = |version: &str| {
+        json!({"metadata": {
+            "resourceVersion": version, "labels": {"patched": "yes", "other": null}, "finalizers": ["a.b/c"],
+        }})
+    };
+    let after = cluster.patch(&key, &patch(version)).await.unwrap();
+    assert_eq!((after.label("patched"), after.label("other")), (Some("yes"), None));
+    assert_eq!(after.at(&["metadata", "finalizers"]), Some(&json!(["a.b/c"])));
+    assert_eq!((after.status(), after.spec()), (before.status(), before.spec()), "all else stays");
+    assert_eq!(current(cluster, kind, object).await, after);
+    let late = cluster.patch(&key, &patch(version)).await;
+    assert!(matches!(late, Err(ClusterError::Conflict { .. })), "an old version: {late:?}");
+    let other = json!({"metadata": {"uid": "00000000-0000-4000-8000-000000000000"}});
+    let other = cluster.patch(&key, &other).await;
+    assert!(matches!(other, Err(ClusterError::Conflict { .. })), "another uid: {other:?}");
+    cluster.patch(&key, &json!({"metadata": {"finalizers": null}})).await.unwrap();
+}
+
+async fn applies(cluster: &impl Cluster, namespace: Option<&str>, name: &str) {
+    let object = |data: Value| {
+        let mut map = Object::new(&CONFIG_MAP, namespace, name);
+        map.0.insert("data".into(), data);
+        map
+    };
+    let made = cluster.apply(&CONFIG_MAP, &object(json!({"a": "1"}))).await.unwrap();
+    assert_eq!(made.at(&["data"]), Some(&json!({"a": "1"})), "what is not there is made");
+    let key = made.key(&CONFIG_MAP);
+    cluster.patch(&key, &json!({"data": {"theirs": "2"}})).await.unwrap();
+    let next = cluster.apply(&CONFIG_MAP, &object(json!({"a": "3"}))).await.unwrap();
+    assert_eq!(next.at(&["data"]), Some(&json!({"a": "3", "theirs": "2"})), "others keep theirs");
+    assert_eq!(next.uid(), made.uid());
+    cluster.delete(&key).await.unwrap();
 }
 
 async fn lists(

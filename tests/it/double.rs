@@ -245,6 +245,14 @@ impl Cluster for Double {
         self.request("label", key, self.folder.set_label(key, uid, label, value)).await
     }
 
+    async fn patch(&self, key: &ObjectKey, patch: &Value) -> Result<Object, ClusterError> {
+        self.request("patch", key, self.folder.patch(key, patch)).await
+    }
+
+    async fn apply(&self, kind: &Kind, object: &Object) -> Result<Object, ClusterError> {
+        self.request("apply", &object.key(kind), self.folder.apply(kind, object)).await
+    }
+
     async fn delete(&self, key: &ObjectKey) -> Result<(), ClusterError> {
         self.request("delete", key, self.folder.delete(key)).await
     }

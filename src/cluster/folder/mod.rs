@@ -6,6 +6,7 @@
 //! not: schemas, defaults, finalizers and deletion in two steps, owner references, watches, kinds without status
 //! subresource.
 
+mod merge;
 mod place;
 #[cfg(test)]
 mod tests;
@@ -65,7 +66,7 @@ impl FolderCluster {
 
     /// Creates an object, or changes all but its status to what is given, as `kubectl apply` does: labels and
     /// annotations that others have set stay.
-    pub fn apply(&self, kind: &Kind, object: &Object) -> Result<Object, ClusterError> {
+    pub fn put(&self, kind: &Kind, object: &Object) -> Result<Object, ClusterError> {
         let key = object.key(kind);
         let _lock = self.lock()?;
         let Some(stored) = self.read(&key)? else { return self.create_locked(kind, object) };
@@ -81,7 +82,7 @@ impl FolderCluster {
                 map_entry(next.metadata_mut(), map).extend(given.clone());
             }
         }
-        renew_generation(&stored.object, &mut next);
+        merge::renew_generation(&stored.object, &mut next);
         self.write(&key, next)
     }
 
@@ -271,7 +272,7 @@ impl Cluster for FolderCluster {
             for field in ["uid", "creationTimestamp", "generation", "deletionTimestamp"] {
                 put_or_remove(next.metadata_mut(), field, stored.at(&["metadata", field]));
             }
-            renew_generation(stored, &mut next);
+            merge::renew_generation(stored, &mut next);
             next
         })
     }
@@ -296,6 +297,29 @@ impl Cluster for FolderCluster {
         check_uid(key, uid, &object)?;
         object.set_label(label, value);
         self.write(key, object).map(|_| ())
+    }
+
+    async fn patch(&self, key: &ObjectKey, patch: &Value) -> Result<Object, ClusterError> {
+        let _lock = self.lock()?;
+        let stored = self.stored(key)?;
+        let at = |field: &str| patch.get("metadata")?.get(field)?.as_str();
+        check_uid(key, at("uid"), &stored.object)?;
+        if at("resourceVersion").is_some_and(|version| version != stored.version) {
+            return Err(ClusterError::Conflict {
+                key: Box::new(key.clone()),
+                detail: String::new(),
+            });
+        }
+        self.write(key, merge::patched(&stored.object, patch))
+    }
+
+    async fn apply(&self, kind: &Kind, object: &Object) -> Result<Object, ClusterError> {
+        let key = object.key(kind);
+        let _lock = self.lock()?;
+        match self.read(&key)? {
+            None => self.create_locked(kind, object),
+            Some(stored) => self.write(&key, merge::patched(&stored.object, &merge::of(object))),
+        }
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), ClusterError> {
@@ -346,15 +370,6 @@ fn check_uid(key: &ObjectKey, uid: Option<&str>, stored: &Object) -> Result<(), 
         return Err(ClusterError::Conflict { key: Box::new(key.clone()), detail });
     }
     Ok(())
-}
-
-/// The generation counts changes of anything but metadata and status.
-fn renew_generation(stored: &Object, next: &mut Object) {
-    let own = |(field, _): &(&String, &Value)| !matches!(field.as_str(), "metadata" | "status");
-    if !stored.0.iter().filter(own).eq(next.0.iter().filter(own)) {
-        let generation = stored.generation().unwrap_or(0).saturating_add(1);
-        next.set_metadata("generation", generation);
-    }
 }
 
 fn put_or_remove(map: &mut serde_json::Map<String, Value>, field: &str, value: Option<&Value>) {

@@ -113,17 +113,17 @@ async fn namespaces_count_once_there_are_any() {
 #[tokio::test]
 async fn apply_creates_and_then_keeps_what_others_wrote() {
     let (_root, cluster) = cluster();
-    let first = cluster.apply(&WORK, &work("w")).unwrap();
+    let first = cluster.put(&WORK, &work("w")).unwrap();
     let mut with_status = first.clone();
     with_status.0.insert("status".into(), json!({"done": true}));
     cluster.replace_status(&WORK, &with_status).await.unwrap();
     cluster.set_label(&first.key(&WORK), None, "theirs", "1").await.unwrap();
-    let unchanged = cluster.apply(&WORK, &work("w")).unwrap();
+    let unchanged = cluster.put(&WORK, &work("w")).unwrap();
     assert_eq!(unchanged.generation(), Some(1));
     let mut mine = work("w");
     mine.set_label("mine", "2");
     mine.0.insert("spec".into(), json!({"b": 1}));
-    let next = cluster.apply(&WORK, &mine).unwrap();
+    let next = cluster.put(&WORK, &mine).unwrap();
     assert_eq!(next.spec(), Some(&json!({"b": 1})));
     assert_eq!(next.status(), Some(&json!({"done": true})));
     assert_eq!((next.label("theirs"), next.label("mine")), (Some("1"), Some("2")));
@@ -154,7 +154,7 @@ fn uids_are_of_version_four_and_differ() {
 #[test]
 fn threads_that_change_one_object_lose_nothing() {
     let (_root, cluster) = cluster();
-    let stored = cluster.apply(&WORK, &work("w")).unwrap();
+    let stored = cluster.put(&WORK, &work("w")).unwrap();
     std::thread::scope(|scope| {
         for thread in 0..4 {
             let (cluster, key) = (&cluster, stored.key(&WORK));

@@ -44,6 +44,8 @@ const LISTS_MAX: u32 = 3;
 
 const JSON: &str = "application/json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
+/// JSON is YAML too.
+const APPLY_PATCH: &str = "application/apply-patch+yaml";
 /// Plain JSON is named as well: an old server, or one in between, may not know the first.
 const METADATA_JSON: &str =
     "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json;q=0.8";
@@ -234,21 +236,33 @@ impl Cluster for LiveCluster {
         if let Some(uid) = uid {
             patch["metadata"]["uid"] = uid.into();
         }
-        let path = url::object(&key.kind, key.namespace.as_deref(), &key.name);
-        let path = format!("{path}?fieldManager={FIELD_MANAGER}");
-        let body = Some((MERGE_PATCH, patch.to_string().into_bytes()));
-        let question =
-            Question { verb: "patch", key, method: Method::PATCH, path, accept: JSON, body };
-        match self.ask(question).await {
-            Ok(_) => Ok(()),
+        self.patch(key, &patch).await.map(|_| ())
+    }
+
+    async fn patch(&self, key: &ObjectKey, patch: &Value) -> Result<Object, ClusterError> {
+        check_key(key)?;
+        let body = (MERGE_PATCH, patch.to_string().into_bytes());
+        match self.ask(patching(key, "", body)).await {
+            Ok(object) => Ok(object),
             // Another object has taken the name: the server says so by refusing a change of the uid.
             Err(Refusal { error: ClusterError::Invalid { key, detail }, .. })
-                if uid.is_some() && detail.contains("metadata.uid") =>
+                if patch["metadata"]["uid"].is_string() && detail.contains("metadata.uid") =>
             {
                 Err(ClusterError::Conflict { key, detail })
             }
             Err(refusal) => Err(refusal.error),
         }
+    }
+
+    async fn apply(&self, kind: &Kind, object: &Object) -> Result<Object, ClusterError> {
+        let key = object.key(kind);
+        check_key(&key)?;
+        let body = serde_json::to_vec(object).map_err(|error| ClusterError::Invalid {
+            key: Box::new(key.clone()),
+            detail: error.to_string(),
+        })?;
+        let question = patching(&key, "&force=true", (APPLY_PATCH, body));
+        self.ask(question).await.map_err(|refusal| refusal.error)
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), ClusterError> {
@@ -268,6 +282,13 @@ impl Cluster for LiveCluster {
             _ => Ok(()),
         }
     }
+}
+
+/// Returns the question of a patch, under our name.
+fn patching<'a>(key: &'a ObjectKey, options: &str, body: (&'static str, Vec<u8>)) -> Question<'a> {
+    let path = url::object(&key.kind, key.namespace.as_deref(), &key.name);
+    let path = format!("{path}?fieldManager={FIELD_MANAGER}{options}");
+    Question { verb: "patch", key, method: Method::PATCH, path, accept: JSON, body: Some(body) }
 }
 
 /// Returns the objects of a page, each with the kind that the server leaves out of lists.

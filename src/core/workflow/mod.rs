@@ -4,7 +4,9 @@
 //! far each one is and names the one thing to do. [`Progress`] holds the edits that Kratix's controller makes to the
 //! status, so that the status step finds its entry and people see what happens.
 
+mod plan;
 mod progress;
+mod seen;
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +14,9 @@ use jiff::Timestamp;
 
 use super::promise::WorkflowAction;
 
+pub use plan::{Action, Event, Metadata, Pipelined, Plan, State};
 pub use progress::{Entry, Layout, Progress};
+pub use seen::{JobSeen, JobState, Seen, WorkSeen};
 
 /// How far one pipeline is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,7 +39,7 @@ pub enum Outcome {
 
 /// What is seen of a workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen<'a> {
+pub struct Outcomes<'a> {
     /// Of which list.
     pub action: WorkflowAction,
     /// One for each pipeline, in order.
@@ -74,7 +78,7 @@ pub fn pipelines_run(action: WorkflowAction, count: usize) -> usize {
 ///
 /// A Job that runs anywhere in the workflow is waited for, even one that should not: two pipelines of one object
 /// at once would write over each other's Works and status.
-pub fn next(seen: &Seen<'_>) -> Next {
+pub fn next(seen: &Outcomes<'_>) -> Next {
     let run = pipelines_run(seen.action, seen.outcomes.len());
     if seen.outcomes.contains(&Outcome::Running) {
         return Next::Wait;

@@ -29,7 +29,7 @@ fn pipelines_run_one_after_the_other() {
         (&[None, Running], Next::Wait),
         (&[Failed, Running], Next::Wait),
     ] {
-        let seen = Seen { action: WorkflowAction::Configure, outcomes };
+        let seen = Outcomes { action: WorkflowAction::Configure, outcomes };
         assert_eq!(next(&seen), expected, "{outcomes:?}");
     }
 }
@@ -44,7 +44,7 @@ fn of_a_delete_workflow_only_the_first_pipeline_runs() {
         (&[Succeeded, Failed], Next::Done),
         (&[Failed, None], Next::Failed(0)),
     ] {
-        assert_eq!(next(&Seen { action: WorkflowAction::Delete, outcomes }), expected);
+        assert_eq!(next(&Outcomes { action: WorkflowAction::Delete, outcomes }), expected);
     }
     assert_eq!(pipelines_run(WorkflowAction::Delete, 3), 1);
     assert_eq!(pipelines_run(WorkflowAction::Delete, 0), 0);

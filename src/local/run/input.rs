@@ -73,7 +73,7 @@ pub(super) fn add(
     if kind.namespaced && object.namespace().is_none() {
         object.set_metadata("namespace", "default");
     }
-    cluster.apply(&kind, &object)?;
+    cluster.put(&kind, &object)?;
     Ok(())
 }
 

@@ -154,10 +154,10 @@ async fn prepare(args: &Run, cluster: &FolderCluster) -> Result<Prepared, RunErr
     for object in &others {
         input::add(cluster, Some(&checked), object)?;
     }
-    checked = read(&cluster.apply(&kinds::PROMISE, &promise)?)?;
+    checked = read(&cluster.put(&kinds::PROMISE, &promise)?)?;
     let request_kind = checked.request_kind().cloned();
     let request = match (&request, request_kind) {
-        (Some(request), Some(kind)) => Some((cluster.apply(&kind, request)?, kind)),
+        (Some(request), Some(kind)) => Some((cluster.put(&kind, request)?, kind)),
         _ => None,
     };
     let of = match kind {
@@ -166,7 +166,7 @@ async fn prepare(args: &Run, cluster: &FolderCluster) -> Result<Prepared, RunErr
     };
     let namespace = job_namespace(&checked, of.map(|(object, _)| object))?.to_owned();
     let map = scheduling_config_map(&checked, &namespace);
-    cluster.apply(&kinds::CONFIG_MAP, &map)?;
+    cluster.put(&kinds::CONFIG_MAP, &map)?;
     for warning in &warnings {
         warn!("{warning}");
     }

@@ -14,7 +14,7 @@ use crate::contract::{Object, ObjectKey, kinds, labels};
 use crate::core::config::Config;
 use crate::core::pipeline::{self, Adapter, JobInput, run_hash};
 use crate::core::promise::{Promise, WorkflowAction, WorkflowType};
-use crate::core::workflow::{Layout, Next, Outcome, Progress, Seen, next};
+use crate::core::workflow::{Layout, Next, Outcome, Outcomes, Progress, next};
 use crate::local::engine::Engine;
 use crate::local::pod::{self, Host};
 use crate::local::report::{Ending, PipelineReport, StageFailed};
@@ -68,7 +68,7 @@ impl<E: Engine> Workflow<'_, E> {
         let mut reports = Vec::new();
         let mut warnings = Vec::new();
         let ending = loop {
-            match next(&Seen { action: self.action, outcomes: &outcomes }) {
+            match next(&Outcomes { action: self.action, outcomes: &outcomes }) {
                 Next::Start(index) => {
                     let (outcome, report) = self.run_one(&progress, index, &mut warnings).await?;
                     outcomes.iter_mut().skip(index).take(1).for_each(|one| *one = outcome);
