@@ -14,6 +14,7 @@ mod api;
 mod contract;
 mod golden;
 mod kills;
+mod manager;
 mod pods;
 mod proxy;
 mod races;
