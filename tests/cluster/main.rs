@@ -12,6 +12,7 @@
 
 mod api;
 mod contract;
+mod finished;
 mod golden;
 mod kills;
 mod manager;
@@ -19,6 +20,8 @@ mod pods;
 mod proxy;
 mod races;
 mod stages;
+#[allow(dead_code, reason = "shared with benches/load")]
+mod standin;
 
 #[path = "../it/cluster_body.rs"]
 mod cluster_body;
