@@ -6,6 +6,7 @@
 
 mod plan;
 mod progress;
+pub mod promise;
 mod seen;
 #[cfg(test)]
 mod tests;
