@@ -3,14 +3,11 @@
 //!
 //! `BOOKEND_MANAGER=a,b` takes the cases alone that have one of these words in their name.
 
-mod case;
 mod compare;
-mod meaning;
 mod on_paper;
 mod play;
 mod pod;
 mod reconciler;
-mod record;
 mod rulings;
 mod world;
 
@@ -22,7 +19,8 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Instant;
 
-use case::{Case, carried};
+use crate::steps::case::{Case, carried};
+use crate::steps::record;
 use compare::{judge, unused};
 use play::{Played, Player};
 use reconciler::Reconciler;

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use bookend::contract::{Kind, Object, kinds};
 use serde_json::{Value, json};
 
-use super::case::{Case, Step};
 use super::compare::{Difference, State, differences, ruling};
 use super::pod::{Running, wait};
 use super::world::{Aliases, World, request_path};
 use crate::api::Api;
 use crate::pods::kit::path;
+use crate::steps::case::{Case, Step};
 
 /// Nothing has changed for so long: it stands as it should.
 const QUIET: Duration = Duration::from_millis(400);
