@@ -186,6 +186,9 @@ pub struct Writer {
     /// `promise` or `resource`
     #[arg(long, env = env::WORKFLOW_TYPE, value_name = "TYPE", default_value = "resource")]
     pub workflow_type: String,
+    /// Take the output by the rules of an older system
+    #[arg(long, value_name = "LAYOUT", default_value = "today")]
+    pub layout: OutputLayout,
     /// Dry run
     #[command(flatten)]
     pub dry_run: DryRun,
@@ -365,6 +368,17 @@ pub enum Output {
     Text,
     /// For programs
     Json,
+}
+
+/// By whose rules an output is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputLayout {
+    /// Files of any kind, in folders or not
+    Today,
+    /// Kubernetes documents, all at the root
+    Early,
+    /// The same, with selectors from `cluster-selectors.yaml`
+    Xaas,
 }
 
 /// How a Work that would be sent is printed.

@@ -3,6 +3,7 @@
 pub mod config;
 pub mod control;
 pub mod hash;
+pub mod legacy;
 pub mod naming;
 pub mod object;
 pub mod pipeline;
