@@ -34,6 +34,8 @@ pub const RECONCILIATION_INTERVAL: &str = "kratix.io/reconciliation-interval";
 pub const PIPELINE_NAMESPACE: &str = "kratix.io/pipeline-namespace";
 /// Value of [`RESOURCE_NAMESPACE`] on rights for all namespaces (contract.md 4.6).
 pub const ALL_NAMESPACES: &str = "kratix_all_namespaces";
+/// What stands for all namespaces in the name of a right (contract.md 4.6).
+pub const ALL_NAMESPACES_NAME: &str = "kratix-all-namespaces";
 /// Number of the run that a Job is; annotation, ours. No two Jobs of one workflow have the same.
 pub const RUN: &str = "bookend/run";
 /// By whose rules a Pipeline's pod is laid out; annotation of a Pipeline, ours. `early` or `xaas`; without it, today's.

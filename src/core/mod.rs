@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod control;
+pub mod crd;
 pub mod hash;
 pub mod legacy;
 pub mod naming;

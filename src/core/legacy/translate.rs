@@ -182,7 +182,7 @@ fn pipeline(promise: &str, images: &[&str]) -> Value {
 
 /// Says what today's form has no word for, of what the old Promise uses.
 fn notes(spec: &Map<String, Value>) -> Vec<String> {
-    if !spec.get(PIPELINE).and_then(Value::as_array).is_some_and(|images| !images.is_empty()) {
+    if spec.get(PIPELINE).and_then(Value::as_array).is_none_or(Vec::is_empty) {
         return Vec::new();
     }
     let (annotation, xaas) = (labels::LAYOUT, PodLayout::Xaas.as_str());

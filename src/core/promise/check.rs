@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use super::{Pipeline, Promise, WorkflowAction, WorkflowType, pod_check};
 use crate::contract::{labels, pod};
 use crate::core::legacy::PodLayout;
-use crate::core::pipeline;
+use crate::core::{pipeline, rbac};
 
 /// Longest id of a pipeline that Kratix's webhook accepts, in characters.
 pub const PIPELINE_ID_CHARS_MAX: usize = 60;
@@ -116,6 +116,19 @@ fn check_workflow(
         check_layout(pipeline, &path, findings);
         check_labels(pipeline, &path, findings);
         check_containers(pipeline, &path, findings);
+        check_permissions(pipeline, &path, findings);
+    }
+}
+
+fn check_permissions(pipeline: &Pipeline, path: &str, findings: &mut Findings) {
+    for (index, permission) in pipeline.spec.rbac.permissions.iter().enumerate() {
+        if let Some(fault) = rbac::permission_fault(permission) {
+            let path = format!("{path}.spec.rbac.permissions[{index}]");
+            findings.fail(&path, format!("Kubernetes refuses it: {fault}; {}", fault.hint()));
+        } else if rbac::has_no_effect(permission) {
+            let path = format!("{path}.spec.rbac.permissions[{index}].nonResourceURLs");
+            findings.warn(&path, "has no effect in one namespace".into());
+        }
     }
 }
 
