@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::contract::Object;
 use crate::core::config::Config;
-use crate::core::pipeline::{Adapter, JobInput, Run, job, run_hash};
+use crate::core::pipeline::{Adapter, JobInput, job, run_hash};
 use crate::core::promise::{Promise, WorkflowAction, WorkflowType};
 
 /// Returns the pod of the first pipeline of a Promise whose `spec` is this beside its API.
@@ -40,7 +40,7 @@ fn pod(spec: Value, action: WorkflowAction) -> Value {
         index: 0,
         config: &Config::default(),
         adapter: &Adapter { image: "adapter:1".into(), pull_secret: None },
-        run: &Run::default(),
+        run: 1,
     });
     job.unwrap().at(&["spec", "template", "spec"]).unwrap().clone()
 }
