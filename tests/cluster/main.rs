@@ -12,12 +12,15 @@
 
 mod api;
 mod contract;
+mod finished;
 mod golden;
 mod kills;
 mod pods;
 mod proxy;
 mod races;
 mod stages;
+#[allow(dead_code, reason = "shared with benches/load")]
+mod standin;
 
 #[path = "../it/cluster_body.rs"]
 mod cluster_body;

@@ -15,7 +15,7 @@ use bookend::contract::{Object, labels};
 use bookend::core::config::Config;
 use bookend::core::pipeline::{Adapter, JobInput, Run, job, run_hash, scheduling_config_map};
 use bookend::core::promise::{Promise, WorkflowAction, WorkflowType};
-use bookend::core::rbac::default_grants;
+use bookend::core::rbac::{Grantee, Rights, grants};
 use serde_json::{Value, json};
 
 use defaults::without_defaults;
@@ -177,8 +177,10 @@ fn identity(value: &Value) -> String {
 /// The rights of a Job's pod.
 fn rights_of(recorded: &Object, promise: &Promise, request: Option<&Object>) -> Vec<Object> {
     let (workflow, action, index) = place_of(recorded, promise, request);
-    let pipeline = &promise.pipelines(workflow, action)[index];
-    default_grants(promise, request, workflow, action, pipeline).unwrap()
+    let rights = Rights::Kratix;
+    let mut all = grants(&Grantee { promise, request, workflow, action, index, rights }).unwrap();
+    all.retain(|grant| grant.kind() != "ConfigMap" && grant.label(labels::PIPELINE_NAME).is_none());
+    all
 }
 
 fn object(value: &Value) -> Object {

@@ -4,7 +4,7 @@ use bookend::contract::{Kind, Object, kinds, labels};
 use bookend::core::config::Config;
 use bookend::core::pipeline::{Adapter, JobInput, Run, job, job_namespace, scheduling_config_map};
 use bookend::core::promise::{Api as PromiseApi, Promise, WorkflowAction, WorkflowType};
-use bookend::core::rbac::default_grants;
+use bookend::core::rbac::{Grantee, Rights, grants};
 use serde_json::{Value, json};
 
 use super::run::{Finished, Started};
@@ -154,13 +154,14 @@ impl Flow {
     /// The account and rights that Kratix gives the pods of each pipeline.
     pub(crate) fn grants(&self) -> Vec<Object> {
         let Recipe { workflow, action, .. } = self.recipe;
-        let pipelines = self.promise.pipelines(workflow, action).iter();
-        let request = self.request.as_ref();
-        pipelines
-            .flat_map(|pipeline| {
-                default_grants(&self.promise, request, workflow, action, pipeline).unwrap()
-            })
-            .collect()
+        let (promise, request) = (&self.promise, self.request.as_ref());
+        let all = 0..promise.pipelines(workflow, action).len();
+        all.flat_map(|index| {
+            let rights = Rights::Kratix;
+            grants(&Grantee { promise, request, workflow, action, index, rights }).unwrap()
+        })
+        .filter(|grant| grant.kind() != kinds::CONFIG_MAP.kind)
+        .collect()
     }
 
     fn grant(&self) {
