@@ -140,6 +140,15 @@ impl<K: Hash + Eq + Clone, V> Cache<K, V> {
         self.items.get(key).map(|item| &item.value)
     }
 
+    /// Returns what is known of an object, to be changed ahead of the news of the change.
+    pub(super) fn get_mut<Q>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.items.get_mut(key).map(|item| &mut item.value)
+    }
+
     /// Returns all that is known, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.items.iter().map(|(key, item)| (key, &item.value))
