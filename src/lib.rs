@@ -9,6 +9,7 @@ pub mod cli;
 pub mod cluster;
 pub mod contract;
 pub mod core;
+pub mod effect;
 pub mod exit;
 pub mod files;
 pub mod local;

@@ -12,6 +12,9 @@ pub mod container {
     pub const ALL: [&str; 3] = [READER, STATUS_WRITER, WORK_WRITER];
 }
 
+/// Label that Kubernetes puts onto the pods of a Job: its name.
+pub const JOB_NAME_LABEL: &str = "batch.kubernetes.io/job-name";
+
 /// Commands of the adapter, as its first argument.
 pub mod command {
     /// Runs the reader.

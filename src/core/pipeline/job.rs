@@ -13,6 +13,9 @@ const RESTART_POLICY: &str = "OnFailure";
 ///
 /// Kubernetes' own defaults are not filled in. A Job of an object without uid has no owner.
 pub fn job(input: &JobInput<'_>) -> Result<Object, PipelineError> {
+    if input.adapter.image.is_empty() {
+        return Err(PipelineError::NoAdapterImage);
+    }
     let plan = Plan::new(input)?;
     let hash = run_hash(input.promise, plan.request);
     let labels = plan.labels(&hash);
@@ -36,6 +39,12 @@ pub fn job(input: &JobInput<'_>) -> Result<Object, PipelineError> {
     }
     job.0.insert("spec".into(), Value::Object(spec));
     Ok(job)
+}
+
+/// Returns the name of the Job of one run, without building the Job; `hash` is [`run_hash`], or what it was when the
+/// run was decided.
+pub fn job_name(input: &JobInput<'_>, hash: &str) -> Result<String, PipelineError> {
+    Plan::new(input)?.job_name(hash)
 }
 
 impl Plan<'_> {

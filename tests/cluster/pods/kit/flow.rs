@@ -2,7 +2,7 @@
 
 use bookend::contract::{Kind, Object, kinds, labels};
 use bookend::core::config::Config;
-use bookend::core::pipeline::{Adapter, JobInput, Run, job, job_namespace, scheduling_config_map};
+use bookend::core::pipeline::{Adapter, JobInput, job, job_namespace, scheduling_config_map};
 use bookend::core::promise::{Api as PromiseApi, Promise, WorkflowAction, WorkflowType};
 use bookend::core::rbac::{Grantee, Rights, grants};
 use serde_json::{Value, json};
@@ -179,8 +179,8 @@ impl Flow {
         }
     }
 
-    /// The Job of a pipeline, as Kratix makes it. Another `trigger` is another run.
-    pub(crate) fn job(&self, index: usize, trigger: &str) -> Object {
+    /// The Job of a pipeline, as Kratix makes it, under the number of a run.
+    pub(crate) fn job(&self, index: usize, run: i64) -> Object {
         let config = Config {
             // What `restricted` wants, as an installation would set it for users' containers.
             container_security_context: Some(json!({
@@ -190,7 +190,6 @@ impl Flow {
             ..Config::default()
         };
         let adapter = Adapter { image: ADAPTER_IMAGE.into(), pull_secret: None };
-        let run = Run { trigger: trigger.to_owned(), attempt: 0 };
         job(&JobInput {
             promise: &self.promise,
             request: self.request.as_ref(),
@@ -199,14 +198,14 @@ impl Flow {
             index,
             config: &config,
             adapter: &adapter,
-            run: &run,
+            run,
         })
         .unwrap()
     }
 
     /// Creates the Job of the first pipeline and waits for its end.
-    pub(crate) fn run(&self, trigger: &str) -> Finished {
-        self.start(self.job(0, trigger)).wait()
+    pub(crate) fn run(&self, run: i64) -> Finished {
+        self.start(self.job(0, run)).wait()
     }
 
     /// Creates a Job.
