@@ -112,8 +112,12 @@ pub(super) async fn follow_config(shared: Arc<Shared>) {
             }
             Ok(Heard::Gone(_)) => shared.set_config(Config::default()),
             Ok(Heard::Listing) => is_listed = false,
-            Ok(Heard::Listed) if is_listed => {}
-            Ok(Heard::Listed) => shared.set_config(Config::default()),
+            Ok(Heard::Listed) => {
+                if !is_listed {
+                    shared.set_config(Config::default());
+                }
+                shared.config_is_known();
+            }
             Err(error) => {
                 failures += 1;
                 tell(&watch.kind, &error, failures);

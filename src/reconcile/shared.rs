@@ -1,5 +1,6 @@
 //! What all tasks of a reconciler share.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -7,6 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::Settings;
+use super::feeds;
 use super::cache::Source;
 use super::leader::Tenure;
 use super::metrics::{Metrics, RunLabels};
@@ -31,7 +33,8 @@ pub(super) struct Shared {
     /// Tells the task that begins and ends watches of requests.
     pub(super) apis: Notify,
     /// Tells whoever waits for the caches.
-    pub(super) filled: Notify,
+    filled: Notify,
+    is_config_known: AtomicBool,
     store: Mutex<Store>,
     config: Mutex<Arc<Config>>,
     promises: Queue,
@@ -54,6 +57,7 @@ impl Shared {
             running,
             apis: Notify::new(),
             filled: Notify::new(),
+            is_config_known: AtomicBool::new(false),
             store: Mutex::default(),
             config: Mutex::default(),
             promises: Queue::default(),
@@ -105,6 +109,7 @@ impl Shared {
 
     /// Takes what a watch has said.
     pub(super) fn hear(&self, feed: &Feed, heard: Heard) {
+        let is_complete = heard == Heard::Listed;
         let wakes = {
             let mut store = self.store();
             match heard {
@@ -120,8 +125,38 @@ impl Shared {
             }
         };
         self.wake(wakes);
-        if !self.tenure.holds() {
+        if is_complete {
             self.filled.notify_waiters();
+        }
+    }
+
+    /// Notes that the settings of the installation are known.
+    pub(super) fn config_is_known(&self) {
+        self.is_config_known.store(true, Ordering::Release);
+        self.filled.notify_waiters();
+    }
+
+    /// What is not known yet, by kind.
+    pub(super) fn missing(&self) -> Vec<String> {
+        let store = self.store();
+        let unknown = feeds::fixed().into_iter().filter(|(feed, _)| !store.is_filled(feed));
+        let mut missing: Vec<String> =
+            unknown.map(|(_, watch)| format!("{} are not known yet", watch.kind)).collect();
+        if !self.is_config_known.load(Ordering::Acquire) {
+            missing.push("the settings are not known yet".to_owned());
+        }
+        missing
+    }
+
+    /// Waits until everything is known that was there when we began.
+    pub(super) async fn filled(&self) {
+        loop {
+            let mut news = std::pin::pin!(self.filled.notified());
+            news.as_mut().enable();
+            if self.missing().is_empty() {
+                return;
+            }
+            news.await;
         }
     }
 
