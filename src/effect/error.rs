@@ -3,6 +3,7 @@
 use crate::cluster::ClusterError;
 use crate::contract::ObjectKey;
 use crate::core::pipeline::PipelineError;
+use crate::core::rbac::RbacError;
 use crate::exit::{Exit, Fault};
 
 /// Why a plan could not be carried out to its end.
@@ -18,10 +19,16 @@ pub enum EffectError {
         source: Box<ClusterError>,
     },
     /// There is no Job for the pipeline.
-    #[error("failed to make the Job or the rights of a pipeline")]
+    #[error("failed to make the Job of a pipeline")]
     Pipeline {
         /// Why.
         source: PipelineError,
+    },
+    /// A pipeline cannot be given its rights.
+    #[error("failed to make the rights of a pipeline")]
+    Rights {
+        /// Why.
+        source: RbacError,
     },
     /// The Promise has no API, so there is no request to write to.
     #[error("Promise `{promise}` has no API, so it has no requests")]
@@ -67,11 +74,17 @@ impl From<PipelineError> for EffectError {
     }
 }
 
+impl From<RbacError> for EffectError {
+    fn from(source: RbacError) -> Self {
+        Self::Rights { source }
+    }
+}
+
 impl Fault for EffectError {
     fn exit(&self) -> Exit {
         match self {
             Self::Cluster { source, .. } => source.exit(),
-            Self::Pipeline { .. } | Self::NoApi { .. } => Exit::Input,
+            Self::Pipeline { .. } | Self::Rights { .. } | Self::NoApi { .. } => Exit::Input,
             Self::UnknownKind { .. } => Exit::Bug,
             Self::Pruned { .. } => Exit::Refused,
         }
@@ -81,6 +94,7 @@ impl Fault for EffectError {
         match self {
             Self::Cluster { source, .. } => source.hint(),
             Self::Pipeline { source } => source.hint(),
+            Self::Rights { source } => source.hint(),
             Self::NoApi { .. } => Some("give the Promise `spec.api`".into()),
             Self::UnknownKind { .. } => None,
             Self::Pruned { key } => Some(format!(

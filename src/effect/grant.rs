@@ -2,43 +2,50 @@
 
 use super::{EffectError, Work};
 use crate::cluster::{Cluster, ClusterError, Reads};
-use crate::contract::kinds;
-use crate::core::pipeline::{PipelineError, job_namespace, scheduling_config_map};
-use crate::core::promise::WorkflowAction;
-use crate::core::rbac::default_grants;
+use crate::contract::{Object, labels};
+use crate::core::rbac::{self, Change, Grantee};
 use crate::core::workflow::Pipelined;
 
 impl<C: Cluster, K: Reads> Work<'_, C, K> {
-    /// Makes everything be there that the pod of a pipeline needs beside its Job.
+    /// Makes everything be there that the pod of a pipeline needs beside its Job, and removes the rights that it asks
+    /// for no more.
     pub(super) async fn grant(&self, of: Pipelined) -> Result<(), EffectError> {
-        let (promise, workflow) = (self.seen.promise, self.seen.workflow);
-        let pipelines = promise.pipelines(workflow, of.action);
-        let pipeline = pipelines.get(of.index).ok_or_else(|| PipelineError::NoPipeline {
-            promise: promise.name.clone(),
-            workflow,
+        let grantee = Grantee {
+            promise: self.seen.promise,
+            request: self.request(),
+            workflow: self.seen.workflow,
             action: of.action,
             index: of.index,
-        })?;
-        for object in default_grants(promise, self.request(), workflow, of.action, pipeline)? {
-            if object.kind() == kinds::SERVICE_ACCOUNT.kind {
-                let key = object.key(&kinds::SERVICE_ACCOUNT);
-                let there = self.hands.known.get(&key).await;
-                if there.map_err(EffectError::cluster("read what is there"))?.is_none() {
-                    match self.hands.cluster.create(&kinds::SERVICE_ACCOUNT, &object).await {
-                        Ok(_) | Err(ClusterError::Exists { .. }) => {}
-                        Err(error) => {
-                            return Err(EffectError::cluster("create a service account")(error));
-                        }
-                    }
-                }
-            } else {
-                self.apply(&object).await?;
+            rights: self.hands.rights,
+        };
+        let wanted = rbac::grants(&grantee)?;
+        for change in rbac::changes(&grantee, &wanted, &self.existing().await?)? {
+            match change {
+                Change::Create(object) => self.create(&object).await?,
+                Change::Apply(object) => self.apply(&object).await?,
+                Change::Delete { key, uid } => self.delete(&key, uid.as_deref()).await?,
             }
         }
-        if of.action == WorkflowAction::Configure {
-            let namespace = job_namespace(promise, self.request())?;
-            self.apply(&scheduling_config_map(promise, namespace)).await?;
-        }
         Ok(())
+    }
+
+    /// What there is of rights with the label of the Promise.
+    async fn existing(&self) -> Result<Vec<Object>, EffectError> {
+        let selector = [(labels::PROMISE_NAME, Some(&*self.seen.promise.name))];
+        let mut all = Vec::new();
+        for kind in &rbac::KINDS {
+            let found = self.hands.known.list(kind, None, &selector).await;
+            all.extend(found.map_err(EffectError::cluster("list rights"))?);
+        }
+        Ok(all)
+    }
+
+    /// Creates an object, unless there is one, whatever it looks like.
+    async fn create(&self, object: &Object) -> Result<(), EffectError> {
+        let Some(kind) = rbac::kind_of(object) else { return Ok(()) };
+        match self.hands.cluster.create(kind, object).await {
+            Ok(_) | Err(ClusterError::Exists { .. }) => Ok(()),
+            Err(error) => Err(EffectError::cluster("create a service account")(error)),
+        }
     }
 }

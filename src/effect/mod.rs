@@ -11,6 +11,7 @@ use crate::cluster::{Cluster, Reads};
 use crate::contract::{Kind, Object, kinds};
 use crate::core::pipeline::Adapter;
 use crate::core::promise::WorkflowType;
+use crate::core::rbac::Rights;
 use crate::core::workflow::{Action, Plan, Seen};
 
 pub use error::EffectError;
@@ -25,6 +26,8 @@ pub struct Hands<'a, C, K> {
     pub known: &'a K,
     /// Where the three containers around the user's own come from.
     pub adapter: &'a Adapter,
+    /// How much the pods of every pipeline may do without asking.
+    pub rights: Rights,
     /// Asked before each action: whether we may still act. Somebody else leads when we may not.
     pub may_go_on: &'a (dyn Fn() -> bool + Sync),
     /// Who reports events: the name of the pod or machine.
