@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::reconcile::Reconcile;
 use crate::contract::env;
 use crate::contract::object::OBJECT_BYTES_MAX;
 use crate::logging::Format;
@@ -38,6 +39,8 @@ pub enum Command {
     Run(Box<Run>),
     /// Look at what a pipeline produced
     Show(Show),
+    /// Run Promises and requests in a cluster, with no other controller
+    Reconcile(Box<Reconcile>),
 }
 
 /// Settings of every command; all ours.

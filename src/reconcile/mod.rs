@@ -31,6 +31,7 @@ use tracing::info;
 use crate::cluster::live::{LiveCluster, RetryPolicy};
 use crate::core::pipeline::Adapter;
 use crate::core::promise::WorkflowType;
+use crate::core::rbac::Rights;
 use crate::core::workflow::Layout;
 use leader::{Election, Tenure};
 use shared::Shared;
@@ -51,6 +52,8 @@ pub struct Settings {
     pub adapter: Adapter,
     /// How statuses are laid out.
     pub layout: Layout,
+    /// How much the pods of every pipeline may do.
+    pub rights: Rights,
     /// How many Promises are looked at at once.
     pub promise_workers: usize,
     /// How many requests are looked at at once.
@@ -59,8 +62,8 @@ pub struct Settings {
     pub running_max: usize,
     /// Name of the Lease; `None` for the only reconciler there is.
     pub lease: Option<String>,
-    /// How long the Lease holds.
-    pub times: Times,
+    /// How long the Lease holds; `None` for what the ConfigMap of the installation says, or our own.
+    pub times: Option<Times>,
     /// Where `/healthz`, `/readyz` and `/metrics` are answered; `None` for nowhere.
     pub listen: Option<SocketAddr>,
     /// Our name: that of the pod or machine.

@@ -208,6 +208,7 @@ impl Pass<'_> {
             cluster: &cluster,
             known: &known,
             adapter: &shared.settings.adapter,
+            rights: shared.settings.rights,
             may_go_on: &may_go_on,
             instance: &shared.settings.instance,
         };
