@@ -10,7 +10,6 @@ use super::store::{Feed, LABELLED};
 use super::target::Target;
 use crate::cluster::{Cluster, ClusterError, Reads, Selector};
 use crate::contract::{Kind, Object, ObjectKey, kinds, labels};
-use crate::core::workflow::promise::STATIC_DEPENDENCY;
 
 /// The API server, for one object: every answer to a write is put into the store.
 pub(super) struct Acting<'a> {
@@ -34,7 +33,7 @@ impl Acting<'_> {
         } else if kind.is_same(&kinds::CRD) {
             Some(Feed::Crds)
         } else if kind.is_same(&kinds::WORK) {
-            let is_static = object.label(labels::WORK_TYPE) == Some(STATIC_DEPENDENCY);
+            let is_static = object.label(labels::WORK_TYPE) == Some(labels::STATIC_DEPENDENCY);
             Some(if is_static { Feed::StaticWorks } else { Feed::Works })
         } else {
             LABELLED.iter().position(|one| one.is_same(kind)).map(Feed::Labelled)

@@ -8,13 +8,13 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 use tracing::{debug, info, warn};
 
+use super::leader::Times;
 use super::shared::Shared;
 use super::store::{Feed, LABELLED};
-use crate::cluster::ClusterError;
+use crate::cluster::{ClusterError, Reads};
 use crate::cluster::live::watch::{Heard, Watch};
 use crate::contract::{Kind, Object, kinds, labels};
 use crate::core::config::Config;
-use crate::core::workflow::promise::STATIC_DEPENDENCY;
 use crate::exit;
 use crate::files::yaml;
 
@@ -28,6 +28,7 @@ const FAILURES_QUIET: u32 = 2;
 pub(super) fn fixed() -> Vec<(Feed, Watch)> {
     let with = |kind: &Kind, labels: String| Watch { labels, ..Watch::all(kind) };
     let of_promises = labels::PROMISE_NAME;
+    let is_static = format!("={}", labels::STATIC_DEPENDENCY);
     let work_type = labels::WORK_TYPE;
     let mut all = vec![
         (Feed::Promises, Watch::all(&kinds::PROMISE)),
@@ -40,12 +41,12 @@ pub(super) fn fixed() -> Vec<(Feed, Watch)> {
             Feed::Works,
             Watch {
                 without_spec: true,
-                ..with(&kinds::WORK, format!("{of_promises},{work_type}!={STATIC_DEPENDENCY}"))
+                ..with(&kinds::WORK, format!("{of_promises},{work_type}!{is_static}"))
             },
         ),
         (
             Feed::StaticWorks,
-            with(&kinds::WORK, format!("{of_promises},{work_type}={STATIC_DEPENDENCY}")),
+            with(&kinds::WORK, format!("{of_promises},{work_type}{is_static}")),
         ),
     ];
     for (at, kind) in LABELLED.into_iter().enumerate() {
@@ -129,11 +130,33 @@ pub(super) async fn follow_config(shared: Arc<Shared>) {
 }
 
 /// Reads the settings of the installation.
-pub(super) fn config(map: &Object) -> Result<Config, String> {
+fn config(map: &Object) -> Result<Config, String> {
+    Config::from_value(&document(map)?).map_err(|error| exit::chain(&error))
+}
+
+/// Returns the document with the settings.
+fn document(map: &Object) -> Result<Value, String> {
     let text = map.at(&["data", CONFIG_KEY]).and_then(Value::as_str);
     let text = text.ok_or_else(|| format!("there is no key `{CONFIG_KEY}`"))?;
-    let document = yaml::parse(text.as_bytes()).map_err(|error| exit::chain(&error))?;
-    Config::from_value(&document.to_value()).map_err(|error| exit::chain(&error))
+    let documents =
+        yaml::parse_objects(text.as_bytes()).map_err(|error| exit::chain(&error))?;
+    Ok(documents.into_iter().next().unwrap_or_default().into_value())
+}
+
+/// Asks how long a Lease shall hold (`controllerLeaderElection`), before there is one; what is not told or cannot be
+/// used is ours.
+pub(super) async fn times(cluster: &impl Reads, namespace: &str) -> Times {
+    let key = kinds::CONFIG_MAP.object(Some(namespace), CONFIG);
+    let map = match cluster.get(&key).await {
+        Ok(Some(map)) => map,
+        Ok(None) => return Times::default(),
+        Err(error) => {
+            warn!("failed to read how long a lease holds: {}", exit::chain(&error));
+            return Times::default();
+        }
+    };
+    let document = document(&map).unwrap_or_default();
+    Times::told(document.get("controllerLeaderElection").unwrap_or(&Value::Null))
 }
 
 /// Begins and ends the watches of requests, as APIs come and go.

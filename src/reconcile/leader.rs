@@ -16,6 +16,7 @@ use tracing::{debug, info, warn};
 use crate::cluster::{Cluster, ClusterError};
 use crate::contract::object::map_entry;
 use crate::contract::{Object, ObjectKey, kinds};
+use crate::core::control::parse_go_duration;
 use crate::exit;
 
 /// How long a Lease holds.
@@ -37,6 +38,34 @@ impl Default for Times {
             renew_deadline: Duration::from_secs(7),
             retry_period: Duration::from_secs(2),
         }
+    }
+}
+
+impl Times {
+    /// Reads `leaseDuration`, `renewDeadline` and `retryPeriod`. Times that do not fit each other are not used.
+    pub(super) fn told(document: &Value) -> Self {
+        let ours = Self::default();
+        let time = |key: &str, otherwise: Duration| {
+            let text = document.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+            let told = text.and_then(|text| parse_go_duration(text).ok());
+            told.and_then(|time| Duration::try_from(time).ok()).unwrap_or(otherwise)
+        };
+        let told = Self {
+            lease_duration: time("leaseDuration", ours.lease_duration),
+            renew_deadline: time("renewDeadline", ours.renew_deadline),
+            retry_period: time("retryPeriod", ours.retry_period),
+        };
+        let fits = told.lease_duration > told.renew_deadline
+            && told.renew_deadline > told.retry_period
+            && !told.retry_period.is_zero();
+        if !fits {
+            warn!(
+                "the settings of leader election are not used: the lease must be longer than the time to renew it, \
+                 and that longer than the pause between tries"
+            );
+            return ours;
+        }
+        told
     }
 }
 
@@ -253,6 +282,8 @@ fn holder(lease: &Object) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::cluster::Reads as _;
     use crate::cluster::folder::FolderCluster;
@@ -260,6 +291,22 @@ mod tests {
     fn candidate(folder: &tempfile::TempDir, name: &str) -> Election<FolderCluster> {
         let cluster = FolderCluster::new(folder.path());
         Election::new(cluster, "sys", "lease", name.into(), Times::default())
+    }
+
+    #[test]
+    fn times_are_read_when_they_fit() {
+        let told = |text: serde_json::Value| {
+            let times = Times::told(&text);
+            [times.lease_duration, times.renew_deadline, times.retry_period].map(|t| t.as_secs())
+        };
+        let ours = told(json!({}));
+        assert_eq!(
+            told(json!({"leaseDuration": "1m", "renewDeadline": "40s", "retryPeriod": "5s"})),
+            [60, 40, 5]
+        );
+        assert_eq!(told(json!({"leaseDuration": "1m"})), [60, ours[1], ours[2]]);
+        assert_eq!(told(json!({"renewDeadline": "1h"})), ours);
+        assert_eq!(told(json!({"leaseDuration": "soon"})), ours);
     }
 
     #[tokio::test(start_paused = true)]

@@ -92,9 +92,13 @@ pub async fn run(
     metrics: Metrics,
     stop: impl Future<Output = &'static str>,
 ) -> Result<(), ReconcileError> {
+    let times = match settings.times {
+        Some(times) => times,
+        None => feeds::times(&cluster, &settings.namespace).await,
+    };
     let mut election = settings.lease.as_deref().map(|lease| {
         let identity = format!("{}_{:016x}", settings.instance, crate::cluster::chance::number());
-        Election::new(cluster.clone(), &settings.namespace, lease, identity, settings.times)
+        Election::new(cluster.clone(), &settings.namespace, lease, identity, times)
     });
     let tenure = election.as_ref().map_or_else(Tenure::ever, Election::tenure);
     let shared = Arc::new(Shared::new(settings, cluster, metrics, tenure));

@@ -59,7 +59,7 @@ pub(super) enum End {
 }
 
 /// What was found by asking the cluster itself.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Found {
     absent: Vec<String>,
     taken: Vec<String>,
@@ -90,7 +90,7 @@ impl Pass<'_> {
 
     /// `None` when a plan is to be made anew.
     async fn request(&mut self) -> Result<Option<End>, End> {
-        let (shared, target) = (self.shared, self.target);
+        let (shared, target, found) = (self.shared, self.target, self.found.clone());
         let (known, json, jobs, works) = {
             let store = shared.store();
             let known = store.promises.get(&target.promise).cloned();
@@ -106,8 +106,8 @@ impl Pass<'_> {
             object: &object,
             workflow: WorkflowType::Resource,
             jobs: &jobs,
-            absent: &self.found.absent,
-            taken: &self.found.taken,
+            absent: &found.absent,
+            taken: &found.taken,
             works: &works,
             config: &config,
             layout: shared.settings.layout,
@@ -131,7 +131,7 @@ impl Pass<'_> {
     }
 
     async fn promise(&mut self) -> Result<Option<End>, End> {
-        let (shared, target) = (self.shared, self.target);
+        let (shared, target, found) = (self.shared, self.target, self.found.clone());
         let name = &*target.promise;
         let Some(known) = shared.store().promises.get(name).cloned() else {
             return Ok(Some(self.gone()));
@@ -145,8 +145,8 @@ impl Pass<'_> {
             object: known.object(),
             promise: known.promise(),
             jobs: &view.jobs,
-            absent: &self.found.absent,
-            taken: &self.found.taken,
+            absent: &found.absent,
+            taken: &found.taken,
             works: &view.works,
             others: &view.others,
             crds: &view.crds,
@@ -176,8 +176,8 @@ impl Pass<'_> {
             object: known.object(),
             workflow: WorkflowType::Promise,
             jobs: &view.jobs,
-            absent: &self.found.absent,
-            taken: &self.found.taken,
+            absent: &found.absent,
+            taken: &found.taken,
             works: &view.works,
             config: &config,
             layout: shared.settings.layout,

@@ -37,9 +37,10 @@ impl Pass<'_> {
                 return Ok(None);
             }
             let requests = if is_deleted { store.requests_of(name) } else { Vec::new() };
-            let rights = [&kinds::CLUSTER_ROLE, &kinds::CLUSTER_ROLE_BINDING]
+            let rights_name = controller_rights_name(name);
+            let rights = [kinds::CLUSTER_ROLE, kinds::CLUSTER_ROLE_BINDING]
                 .into_iter()
-                .filter_map(|kind| store.labelled(&kind.object(None, &controller_rights_name(name))));
+                .filter_map(|kind| store.labelled(&kind.object(None, &rights_name)));
             let others = store.promises.iter().filter(|(other, _)| ***other != *name);
             let view = View {
                 jobs: store.jobs_of(self.target),
