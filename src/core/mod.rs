@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod control;
+pub mod crd;
 pub mod hash;
 pub mod naming;
 pub mod object;

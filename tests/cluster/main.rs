@@ -15,6 +15,7 @@ mod contract;
 mod finished;
 mod golden;
 mod kills;
+mod manager;
 mod pods;
 mod proxy;
 mod races;

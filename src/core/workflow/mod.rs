@@ -9,6 +9,7 @@ mod draft;
 pub mod engine;
 mod plan;
 mod progress;
+pub mod promise;
 pub mod request;
 mod seen;
 #[cfg(test)]
