@@ -7,8 +7,8 @@ use tracing::info;
 
 use super::AnyFault;
 use super::args::{self, Cli, Command, Common, Output};
-use super::{reconcile, settings};
 use super::step::{self, Step};
+use super::{reconcile, settings};
 use crate::cluster::Cluster;
 use crate::cluster::folder::FolderCluster;
 use crate::cluster::live::{Effort, LiveCluster};

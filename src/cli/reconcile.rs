@@ -112,8 +112,7 @@ pub(super) async fn run(
     let metrics = Metrics::default();
     let counted = metrics.clone();
     let policy = settings::refusals(common, reconcile::retry_policy());
-    let cluster =
-        LiveCluster::connect(policy).await?.telling(move |call| counted.call(call));
+    let cluster = LiveCluster::connect(policy).await?.telling(move |call| counted.call(call));
     reconcile::run(told(args), cluster, metrics, stop).await?;
     Ok(Exit::Done)
 }

@@ -120,7 +120,8 @@ impl Cluster for Acting<'_> {
     async fn delete(&self, key: &ObjectKey) -> Result<(), ClusterError> {
         self.shared.cluster.delete(key).await?;
         let now = self.shared.now();
-        if self.request_kind.is_some_and(|kind| kind.is_same(&key.kind)) || Known::keeps(&key.kind) {
+        if self.request_kind.is_some_and(|kind| kind.is_same(&key.kind)) || Known::keeps(&key.kind)
+        {
             self.shared.store().mark_going(&self.target.promise, key, now);
         }
         Ok(())

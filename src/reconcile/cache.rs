@@ -154,11 +154,6 @@ impl<K: Hash + Eq + Clone, V> Cache<K, V> {
         self.items.iter().map(|(key, item)| (key, &item.value))
     }
 
-    /// Forgets all for which `is_gone` holds.
-    pub(super) fn forget(&mut self, is_gone: impl Fn(&K) -> bool) {
-        self.items.retain(|key, _| !is_gone(key));
-    }
-
     /// How many objects are known.
     pub(super) fn len(&self) -> usize {
         self.items.len()
@@ -177,8 +172,10 @@ mod tests {
     use super::*;
 
     fn object(uid: &str, version: u64) -> Object {
-        Object::from_value(json!({"metadata": {"uid": uid, "resourceVersion": version.to_string()}}))
-            .unwrap()
+        Object::from_value(
+            json!({"metadata": {"uid": uid, "resourceVersion": version.to_string()}}),
+        )
+        .unwrap()
     }
 
     fn put(cache: &mut Cache<String, u64>, source: Source, uid: &str, version: u64) -> Change<u64> {

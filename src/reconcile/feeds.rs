@@ -11,8 +11,8 @@ use tracing::{debug, info, warn};
 use super::leader::Times;
 use super::shared::Shared;
 use super::store::{Feed, LABELLED};
-use crate::cluster::{ClusterError, Reads};
 use crate::cluster::live::watch::{Heard, Watch};
+use crate::cluster::{ClusterError, Reads};
 use crate::contract::{Kind, Object, kinds, labels};
 use crate::core::config::Config;
 use crate::exit;
@@ -44,10 +44,7 @@ pub(super) fn fixed() -> Vec<(Feed, Watch)> {
                 ..with(&kinds::WORK, format!("{of_promises},{work_type}!{is_static}"))
             },
         ),
-        (
-            Feed::StaticWorks,
-            with(&kinds::WORK, format!("{of_promises},{work_type}{is_static}")),
-        ),
+        (Feed::StaticWorks, with(&kinds::WORK, format!("{of_promises},{work_type}{is_static}"))),
     ];
     for (at, kind) in LABELLED.into_iter().enumerate() {
         all.push((Feed::Labelled(at), with(kind, of_promises.to_owned())));
@@ -138,8 +135,7 @@ fn config(map: &Object) -> Result<Config, String> {
 fn document(map: &Object) -> Result<Value, String> {
     let text = map.at(&["data", CONFIG_KEY]).and_then(Value::as_str);
     let text = text.ok_or_else(|| format!("there is no key `{CONFIG_KEY}`"))?;
-    let documents =
-        yaml::parse_objects(text.as_bytes()).map_err(|error| exit::chain(&error))?;
+    let documents = yaml::parse_objects(text.as_bytes()).map_err(|error| exit::chain(&error))?;
     Ok(documents.into_iter().next().unwrap_or_default().into_value())
 }
 

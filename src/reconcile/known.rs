@@ -17,8 +17,7 @@ pub(super) struct KnownPromise {
 impl KnownPromise {
     /// Reads it. One that cannot be used is told so in its status.
     pub(super) fn from_object(object: &Object) -> Self {
-        let read =
-            Promise::from_object(object).map_err(|error| Box::new((object.clone(), error)));
+        let read = Promise::from_object(object).map_err(|error| Box::new((object.clone(), error)));
         Self { read, other: OtherPromise::from_object(object) }
     }
 

@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn times_are_read_when_they_fit() {
-        let told = |text: serde_json::Value| {
+        let told = |text: Value| {
             let times = Times::told(&text);
             [times.lease_duration, times.renew_deadline, times.retry_period].map(|t| t.as_secs())
         };

@@ -8,8 +8,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::Settings;
-use super::feeds;
 use super::cache::Source;
+use super::feeds;
 use super::leader::Tenure;
 use super::metrics::{Metrics, RunLabels};
 use super::queue::{Priority, Queue};

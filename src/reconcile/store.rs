@@ -519,8 +519,7 @@ impl Store {
     /// An object of [`LABELLED`]; `None` also for one that carries no label.
     pub(super) fn labelled(&self, key: &ObjectKey) -> Option<Object> {
         let at = LABELLED.iter().position(|kind| kind.is_same(&key.kind))?;
-        let place =
-            (key.namespace.as_deref().unwrap_or_default().into(), key.name.as_str().into());
+        let place = (key.namespace.as_deref().unwrap_or_default().into(), key.name.as_str().into());
         serde_json::from_slice(&self.labelled[at].get(&place as &Place)?.json).ok()
     }
 

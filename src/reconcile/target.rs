@@ -26,11 +26,6 @@ impl Target {
         Self { promise: promise.into(), request: Some((namespace.into(), name.into())) }
     }
 
-    /// The Promise that it is, or that it is a request of.
-    pub(super) fn of_promise(&self) -> Self {
-        Self { promise: Arc::clone(&self.promise), request: None }
-    }
-
     /// For whom its workflows run.
     pub(super) fn workflow(&self) -> WorkflowType {
         match self.request {

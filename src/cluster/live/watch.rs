@@ -94,11 +94,8 @@ impl LiveCluster {
 
     fn hear<const SPEC: bool>(&self, watch: &Watch, config: watcher::Config) -> Hearing {
         let kind = watch.kind.clone();
-        let counted = Counted {
-            client: self.client.clone(),
-            calls: self.calls.clone(),
-            kind: kind.clone(),
-        };
+        let counted =
+            Counted { client: self.client.clone(), calls: self.calls.clone(), kind: kind.clone() };
         let client = Client::new(ServiceBuilder::new().service(counted), "");
         let api: Api<Watched<SPEC>> = match &watch.namespace {
             Some(namespace) => Api::namespaced_with(client, namespace, &kind),
