@@ -47,6 +47,16 @@ pub struct Reconcile {
     /// Take no Lease: there is no other one
     #[arg(long, env = "BOOKEND_ALONE")]
     pub alone: bool,
+    /// Our name, in events and in the Lease; in a pod that of the pod
+    #[arg(
+        long,
+        env = "HOSTNAME",
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true,
+        hide_env_values = true
+    )]
+    pub instance: String,
     /// Answer `/healthz`, `/readyz` and `/metrics` here; `none` for nowhere
     #[arg(long, env = "BOOKEND_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:8080", value_parser = listen)]
     pub listen: Listen,
@@ -138,10 +148,7 @@ fn told(args: Reconcile) -> Settings {
         lease: (!args.alone).then_some(args.lease),
         times: None,
         listen: args.listen.0,
-        instance: std::env::var("HOSTNAME")
-            .ok()
-            .filter(|name| !name.is_empty())
-            .unwrap_or_else(|| "bookend".to_owned()),
+        instance: if args.instance.is_empty() { "bookend".to_owned() } else { args.instance },
     }
 }
 

@@ -23,7 +23,9 @@ pub struct Call<'a> {
 
 /// Who wants to hear of requests.
 #[derive(Clone, Default)]
-pub(super) struct Calls(Option<Arc<dyn Fn(&Call<'_>) + Send + Sync>>);
+pub(super) struct Calls(Option<Arc<Listener>>);
+
+type Listener = dyn Fn(&Call<'_>) + Send + Sync;
 
 impl Calls {
     pub(super) fn to(listener: impl Fn(&Call<'_>) + Send + Sync + 'static) -> Self {

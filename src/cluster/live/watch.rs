@@ -102,7 +102,7 @@ impl LiveCluster {
             None => Api::all_with(client, &kind),
         };
         let events = watcher(api, config).backoff(Pauses::default());
-        let (scope, of) = (watch.namespace.clone(), kind.clone());
+        let (scope, of) = (watch.namespace.clone(), kind);
         Box::pin(events.map(move |event| match event {
             Ok(event) => Ok(heard(event, &of)),
             Err(error) => Err(failed(&error, &of, scope.as_deref())),
