@@ -6,8 +6,8 @@
 mod defaults;
 mod inputs;
 mod recording;
+mod rights;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,11 +15,11 @@ use bookend::contract::{Object, labels};
 use bookend::core::config::Config;
 use bookend::core::pipeline::{Adapter, JobInput, job, run_hash, scheduling_config_map};
 use bookend::core::promise::{Promise, WorkflowAction, WorkflowType};
-use bookend::core::rbac::{Grantee, Rights, grants};
 use serde_json::{Value, json};
 
 use defaults::without_defaults;
 use recording::read_recording;
+use rights::Step;
 
 /// One case: what went in, and the Jobs that came out.
 #[derive(Default, serde::Serialize, serde::Deserialize)]
@@ -29,8 +29,12 @@ struct Case {
     requests: Vec<Value>,
     jobs: Vec<Value>,
     config_maps: Vec<Value>,
-    /// Service accounts and rights that every pipeline gets.
+    /// Service accounts that were there before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    before: Vec<Value>,
+    /// Service accounts and rights, each form that was seen.
     rights: Vec<Value>,
+    steps: Vec<Step>,
 }
 
 /// What the cases add up to.
@@ -39,7 +43,10 @@ struct Counts {
     cases: usize,
     jobs: usize,
     config_maps: usize,
+    /// Rights, in each step.
     rights: usize,
+    /// Rights that differ on purpose, in each step.
+    deviations: usize,
 }
 
 fn manifest_dir() -> &'static Path {
@@ -65,7 +72,10 @@ fn every_recorded_job_is_built_the_same() {
             compare(path.file_stem().unwrap().to_str().unwrap(), &case, &mut counts);
         }
     }
-    assert_eq!(counts, Counts { cases: 33, jobs: 87, config_maps: 37, rights: 170 });
+    assert_eq!(
+        counts,
+        Counts { cases: 33, jobs: 87, config_maps: 37, rights: 1507, deviations: 40 }
+    );
 }
 
 #[test]
@@ -76,7 +86,10 @@ fn every_job_of_the_full_recordings_is_built_the_same() {
     for path in sorted(&dir).into_iter().filter(|path| path.join("steps").is_dir()) {
         compare(path.file_name().unwrap().to_str().unwrap(), &read_recording(&path), &mut counts);
     }
-    assert_eq!(counts, Counts { cases: 58, jobs: 136, config_maps: 62, rights: 288 });
+    assert_eq!(
+        counts,
+        Counts { cases: 58, jobs: 136, config_maps: 62, rights: 2566, deviations: 48 }
+    );
 }
 
 /// Writes `fixtures/manager` anew from the recordings: `cargo test -- --ignored carry_recordings`.
@@ -123,17 +136,12 @@ fn compare(name: &str, case: &Case, counts: &mut Counts) {
         .collect();
     let requests: Vec<_> = case.requests.iter().map(object).collect();
     counts.cases += 1;
-    let mut rights = BTreeMap::new();
     for recorded in &case.jobs {
         let recorded = object(recorded);
         let found = find_inputs(&recorded, &promises, &requests);
         let Some((promise, request)) = found else {
             panic!("{name}: no promise and request have the hash of {}", recorded.name())
         };
-        for grant in rights_of(&recorded, promise, request) {
-            let grant = grant.into_value();
-            rights.insert(identity(&grant), grant);
-        }
         let mut ours = build(&recorded, promise, request, &config, adapter(name));
         ours.remove_annotation(labels::RUN); // Kratix numbers no runs.
         let mut ours = ours.into_value();
@@ -157,32 +165,7 @@ fn compare(name: &str, case: &Case, counts: &mut Counts) {
         assert_eq!(ours.label(labels::PROMISE_NAME), recorded.label(labels::PROMISE_NAME));
         counts.config_maps += 1;
     }
-    if case.jobs.is_empty() {
-        return; // Which rights these are is known by the Jobs they are for.
-    }
-    let recorded: BTreeMap<_, _> =
-        case.rights.iter().map(|grant| (identity(grant), grant.clone())).collect();
-    counts.rights += recorded.len();
-    if name == "custom-sa-existing" {
-        // It was there before, and not a Promise's: whoever applies the rights leaves it as it is.
-        rights.retain(|_, grant| grant["metadata"]["name"] != "their-sa");
-    }
-    assert_same(name, &json!(rights), &json!(recorded));
-}
-
-/// Kind, namespace and name of an object, as text.
-fn identity(value: &Value) -> String {
-    let metadata = &value["metadata"];
-    format!("{} {} {}", value["kind"], metadata["namespace"], metadata["name"])
-}
-
-/// The rights of a Job's pod.
-fn rights_of(recorded: &Object, promise: &Promise, request: Option<&Object>) -> Vec<Object> {
-    let (workflow, action, index) = place_of(recorded, promise, request);
-    let rights = Rights::Kratix;
-    let mut all = grants(&Grantee { promise, request, workflow, action, index, rights }).unwrap();
-    all.retain(|grant| grant.kind() != "ConfigMap" && grant.label(labels::PIPELINE_NAME).is_none());
-    all
+    rights::compare(name, case, &promises, &requests, counts);
 }
 
 fn object(value: &Value) -> Object {
