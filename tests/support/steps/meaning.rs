@@ -4,13 +4,12 @@
 //! of our own (annotation `bookend/run`, `hash` and `run` of a pipeline's entry, …) have nothing to be compared with
 //! and are left out too; tests of `core::workflow` say what they must be.
 
-#[path = "../../it/pipeline_golden/defaults.rs"]
-mod defaults;
-
 use bookend::contract::labels;
 use bookend::contract::status::{CONDITIONS, KRATIX, PIPELINES, SUSPENDED_GENERATION, WORKFLOWS};
 use bookend::core::work_view::unpack;
 use serde_json::{Map, Value, json};
+
+use super::defaults;
 
 /// Kinds that a reconciler of this size does not have (issue 5, "What it must show" 2).
 const KINDS_OUT: [&str; 3] = ["PromiseRevision", "ResourceBinding", "WorkPlacement"];
@@ -41,7 +40,7 @@ const OURS: [&str; 4] = ["hash", "run", "trigger", "action"];
 const TIME: &str = "<TIME>";
 
 /// `Kind/namespace/name`, with `-` for no namespace.
-pub(super) fn key(object: &Value) -> String {
+pub(crate) fn key(object: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     let metadata = &object["metadata"];
     format!(
@@ -53,7 +52,7 @@ pub(super) fn key(object: &Value) -> String {
 }
 
 /// An object by meaning; `None` when it is of a kind that is left out.
-pub(super) fn meaning(object: &Value) -> Option<Value> {
+pub(crate) fn meaning(object: &Value) -> Option<Value> {
     let kind = object["kind"].as_str().unwrap_or_default();
     if KINDS_OUT.contains(&kind) {
         return None;
@@ -76,7 +75,7 @@ pub(super) fn meaning(object: &Value) -> Option<Value> {
 }
 
 /// An event by meaning; `None` when its reason is left out.
-pub(super) fn event(event: &Value, message: &str, about: &str) -> Option<String> {
+pub(crate) fn event(event: &Value, message: &str, about: &str) -> Option<String> {
     let reason = event["reason"].as_str()?;
     if REASONS_OUT.contains(&reason) {
         return None;
@@ -150,9 +149,10 @@ fn job(job: &mut Value) {
 fn work(work: &mut Value) {
     remove(work, "", "status");
     remove(work, "/metadata", "finalizers");
-    let groups = work["spec"]["workloadGroups"].as_array_mut();
+    let groups = work.pointer_mut("/spec/workloadGroups").and_then(Value::as_array_mut);
     for group in groups.into_iter().flatten() {
-        for file in group["workloads"].as_array_mut().into_iter().flatten() {
+        let files = group.get_mut("workloads").and_then(Value::as_array_mut);
+        for file in files.into_iter().flatten() {
             let content = unpack(file["content"].as_str().unwrap(), 1 << 24).unwrap();
             file["content"] = json!(String::from_utf8_lossy(&content));
         }
@@ -162,9 +162,13 @@ fn work(work: &mut Value) {
 /// A Promise or a request.
 fn owner(object: &mut Value) {
     let generation = object["metadata"]["generation"].as_i64();
-    // What was applied, without the empty maps that typed clients write.
-    prune(&mut object["spec"]);
-    let Some(status) = object["status"].as_object_mut() else { return };
+    // What was applied, without the empty maps that the original writes back.
+    if let Some(Value::Object(workflows)) = object.pointer_mut("/spec/workflows") {
+        workflows.retain(|key, value| {
+            !["config", "promise", "resource"].contains(&&**key) || !is_empty(value)
+        });
+    }
+    let Some(Value::Object(status)) = object.get_mut("status") else { return };
     status.retain(|key, _| !STATUS_OUT.contains(&&**key));
     let age = |value: &Value| match (value.as_i64(), generation) {
         (Some(seen), Some(now)) if seen == now => json!("current"),
@@ -206,18 +210,6 @@ fn condition(condition: &Value) -> (String, Value) {
     (kind, rest)
 }
 
-/// Takes empty maps and lists out, from the leaves up.
-fn prune(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            map.values_mut().for_each(prune);
-            map.retain(|_, inner| !is_empty(inner));
-        }
-        Value::Array(list) => list.iter_mut().for_each(prune),
-        _ => {}
-    }
-}
-
 /// A time is compared only as being there.
 fn times(value: &mut Value) {
     match value {
@@ -238,6 +230,6 @@ fn remove(value: &mut Value, parent: &str, key: &str) {
 }
 
 /// Whether an object belongs to the Promise by its label.
-pub(super) fn is_of(object: &Value, promise: &str) -> bool {
+pub(crate) fn is_of(object: &Value, promise: &str) -> bool {
     object["metadata"]["labels"][labels::PROMISE_NAME] == promise
 }

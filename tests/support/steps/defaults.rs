@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 /// Takes out of a Job what the API server adds or fills in.
-pub(super) fn without_defaults(job: &mut Value) {
+pub(crate) fn without_defaults(job: &mut Value) {
     for key in ["uid", "resourceVersion", "generation", "creationTimestamp"] {
         remove(job, "/metadata", key);
     }
@@ -60,7 +60,7 @@ pub(super) fn without_defaults(job: &mut Value) {
     });
 }
 
-pub(super) fn remove(value: &mut Value, parent: &str, key: &str) {
+pub(crate) fn remove(value: &mut Value, parent: &str, key: &str) {
     if let Some(Value::Object(map)) = value.pointer_mut(parent) {
         map.remove(key);
     }

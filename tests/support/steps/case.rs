@@ -9,67 +9,67 @@ use serde_json::{Value, json};
 
 /// What was played, and what was there after each step.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Case {
-    pub(super) name: String,
-    pub(super) purpose: String,
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) purpose: String,
     /// What the original does wrong here, and we must not copy.
-    pub(super) upstream_bug: Option<String>,
+    pub(crate) upstream_bug: Option<String>,
     /// Data of the ConfigMap `kratix`; `null` when there was none.
-    pub(super) config: Value,
+    pub(crate) config: Value,
     /// Objects that were there before.
-    pub(super) pre: Vec<Value>,
+    pub(crate) pre: Vec<Value>,
     /// The Promise as applied; `null` when the case has no steps.
-    pub(super) promise: Value,
-    pub(super) requests: Vec<Value>,
-    pub(super) steps: Vec<Step>,
+    pub(crate) promise: Value,
+    pub(crate) requests: Vec<Value>,
+    pub(crate) steps: Vec<Step>,
 }
 
 /// One step.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Step {
+pub(crate) struct Step {
     /// Number and name, as its folder was called.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// What was done: `install`, `finish`, ….
-    pub(super) verb: String,
+    pub(crate) verb: String,
     /// How: the object, patch or files, and which request.
-    pub(super) options: Value,
+    pub(crate) options: Value,
     /// The Job whose pod was played, how it ended and what its stages left; `null` for none.
-    pub(super) pod: Value,
+    pub(crate) pod: Value,
     /// Everything that was there when it had settled, by meaning (see `meaning.rs`), by `Kind/namespace/name`.
-    pub(super) objects: BTreeMap<String, Value>,
+    pub(crate) objects: BTreeMap<String, Value>,
     /// What the scheduler had written into the status of the Works; it is played, too.
-    pub(super) placed: BTreeMap<String, Value>,
+    pub(crate) placed: BTreeMap<String, Value>,
     /// Events that came with this step: type, reason, text, and about what.
-    pub(super) events: BTreeSet<String>,
+    pub(crate) events: BTreeSet<String>,
     /// How many objects and events were left out, because they belong to what is not built here.
-    pub(super) left_out: usize,
+    pub(crate) left_out: usize,
 }
 
 impl Case {
     /// Name of its Promise.
-    pub(super) fn promise_name(&self) -> &str {
+    pub(crate) fn promise_name(&self) -> &str {
         self.promise["metadata"]["name"].as_str().unwrap_or_default()
     }
 
     /// Whether it is played beside nothing else: it has settings of its own.
-    pub(super) fn is_alone(&self) -> bool {
+    pub(crate) fn is_alone(&self) -> bool {
         !self.config.is_null() || self.pull_secret().is_some()
     }
 
     /// Name of the pull secret that the reconciler was told.
-    pub(super) fn pull_secret(&self) -> Option<&'static str> {
+    pub(crate) fn pull_secret(&self) -> Option<&'static str> {
         (self.name == "env-pull-secret").then_some("adapter-pull")
     }
 
     /// Whether it holds somebody else's Promise, which is read where it stands and not carried.
-    pub(super) fn is_foreign(&self) -> bool {
+    pub(crate) fn is_foreign(&self) -> bool {
         const UPSTREAM_CONFIG_PROMISE: &str = "setInPromise";
         let is_named = ["asset-", "market-"].iter().any(|start| self.name.starts_with(start));
         is_named || self.promise.to_string().contains(UPSTREAM_CONFIG_PROMISE)
     }
 
     /// The text of a file of `fixtures/steps`.
-    pub(super) fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let whole = serde_json::to_value(self).unwrap();
         let mut seen = BTreeMap::new();
         count(&whole, &mut seen);
@@ -80,7 +80,7 @@ impl Case {
     }
 
     /// Reads such a text.
-    pub(super) fn from_text(text: &str) -> Self {
+    pub(crate) fn from_text(text: &str) -> Self {
         let mut file: Value = serde_json::from_str(text).unwrap();
         let mut parts: Vec<Value> = Vec::new();
         for part in file["parts"].as_array().unwrap() {
@@ -92,12 +92,12 @@ impl Case {
 }
 
 /// Folder of the cases that are ours to carry.
-pub(super) fn fixtures() -> PathBuf {
+pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/steps")
 }
 
 /// The cases that are carried.
-pub(super) fn carried() -> Vec<Case> {
+pub(crate) fn carried() -> Vec<Case> {
     let mut files: Vec<_> =
         fs::read_dir(fixtures()).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|it| it == "json"));

@@ -10,14 +10,14 @@ use super::case::{Case, Step};
 use super::meaning::{event, key, meaning};
 
 /// The folder of the recordings, where it stands beside the project.
-pub(super) fn folder() -> Option<PathBuf> {
+pub(crate) fn folder() -> Option<PathBuf> {
     let places = ["../shared/golden/manager", "../../shared/golden/manager"];
     let places = places.map(|place| Path::new(env!("CARGO_MANIFEST_DIR")).join(place));
     places.into_iter().find(|place| place.is_dir())
 }
 
 /// Every case of the folder.
-pub(super) fn all(folder: &Path) -> Vec<Case> {
+pub(crate) fn all(folder: &Path) -> Vec<Case> {
     sorted(folder).iter().filter(|path| path.is_dir()).map(|path| read(path)).collect()
 }
 
