@@ -15,7 +15,7 @@ use crate::cluster::live::{Effort, LiveCluster};
 use crate::exit::{Exit, Fault};
 use crate::local::engine::Process;
 use crate::local::report::Ending;
-use crate::local::{render, run};
+use crate::local::{self, render, run};
 use crate::steps::Clock;
 use crate::{logging, show};
 
@@ -67,6 +67,7 @@ pub(super) async fn command(cli: Cli) -> Result<Exit, AnyFault> {
         Command::Writer(args) => Step::writer(common, &args)?,
         Command::Status(args) => Step::status(common, &args)?,
         Command::Run(args) => return local_run(common, *args).await,
+        Command::Migrate(args) => return migrate(&args),
         Command::Show(args::Show { what: args::What::Work(args) }) => {
             return on_cluster(common, OnCluster::Show(args)).await;
         }
@@ -93,6 +94,14 @@ async fn local_run(common: &Common, args: args::Run) -> Result<Exit, AnyFault> {
         Ending::Failed(failure) => Err(failure.into()),
         Ending::Done | Ending::Suspended { .. } => Ok(Exit::Done),
     }
+}
+
+/// Prints Promises in today's form; what could not be translated is a note, not a part of the result.
+fn migrate(args: &args::Migrate) -> Result<Exit, AnyFault> {
+    let migrated = local::migrate::migrate(&args.promise)?;
+    migrated.notes.iter().for_each(|note| logging::to_stderr(&format!("note: {note}\n")));
+    print(&migrated.text)?;
+    Ok(Exit::Done)
 }
 
 enum OnCluster {

@@ -72,7 +72,7 @@ fn span_of(cli: &Cli) -> Span {
         Some(Command::Writer(_)) => steps::span("writer"),
         Some(Command::Status(_)) => steps::span("status"),
         Some(Command::Run(_)) => info_span!("run", trace.parent = ""),
-        Some(Command::Show(_)) | None => Span::none(),
+        Some(Command::Show(_) | Command::Migrate(_)) | None => Span::none(),
     }
 }
 

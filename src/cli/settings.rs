@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::args;
 use crate::cluster::live::RetryPolicy;
 use crate::contract::kinds::SYSTEM_NAMESPACE;
+use crate::core::legacy::PodLayout;
 use crate::core::promise::{WorkflowAction, WorkflowType};
 use crate::files::tree::Limits;
 use crate::local::run::Run;
@@ -61,6 +62,11 @@ pub(super) fn writer(args: &args::Writer) -> Result<writer::Writer, SettingsErro
         resource_namespace: given(&args.resource_namespace),
         workflow_type: args.workflow_type.clone(),
         dry_run: is_true(&args.dry_run.dry_run),
+        layout: match args.layout {
+            args::OutputLayout::Today => PodLayout::Today,
+            args::OutputLayout::Early => PodLayout::Early,
+            args::OutputLayout::Xaas => PodLayout::Xaas,
+        },
         trace_parent: args.trace_parent.clone(),
         trace_state: args.trace_state.clone(),
         limits: Limits {

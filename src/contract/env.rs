@@ -24,6 +24,8 @@ pub const OBJECT_NAMESPACE: &str = "KRATIX_OBJECT_NAMESPACE";
 pub const CRD_PLURAL: &str = "KRATIX_CRD_PLURAL";
 /// Exactly `true` for an object without namespace; anything else means namespaced.
 pub const CLUSTER_SCOPED: &str = "KRATIX_CLUSTER_SCOPED";
+/// `configure` or `delete`; only in the early layout (contract.md 14).
+pub const OPERATION: &str = "KRATIX_OPERATION";
 /// Exactly `true` in a dry run; otherwise absent.
 pub const DRY_RUN: &str = "KRATIX_DRY_RUN";
 /// Exactly `true` on the status container of the last pipeline of a workflow.
@@ -57,7 +59,7 @@ pub const OBJECT_VARIABLES: [&str; 11] = [
 ];
 
 /// Every variable of a pod.
-pub const ALL: [&str; 18] = [
+pub const ALL: [&str; 19] = [
     WORKFLOW_ACTION,
     WORKFLOW_TYPE,
     PROMISE_NAME,
@@ -69,6 +71,7 @@ pub const ALL: [&str; 18] = [
     OBJECT_NAMESPACE,
     CRD_PLURAL,
     CLUSTER_SCOPED,
+    OPERATION,
     DRY_RUN,
     IS_LAST_PIPELINE,
     INPUT_DIR,

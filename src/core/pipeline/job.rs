@@ -58,8 +58,9 @@ impl Plan<'_> {
         };
         let mut spec = Map::new();
         spec.insert("volumes".into(), self.volumes().into());
-        spec.insert("initContainers".into(), self.init_containers().into());
-        spec.insert("containers".into(), vec![self.main_container()].into());
+        let (before, main) = self.containers();
+        spec.insert("initContainers".into(), before.into());
+        spec.insert("containers".into(), vec![main].into());
         spec.insert("restartPolicy".into(), or(&own.restart_policy, RESTART_POLICY));
         spec.insert("serviceAccountName".into(), or(&own.rbac.service_account, &self.id));
         let secrets = self.pull_secrets();
