@@ -29,7 +29,7 @@ pub fn overridden_labels(pipeline: &Pipeline) -> Vec<&str> {
 
 /// Returns the hash that the Jobs of a workflow are labelled with (contract.md 6.2).
 pub fn run_hash(promise: &Promise, request: Option<&Object>) -> String {
-    let promise_hash = hash::promise_spec(promise.object.spec());
+    let promise_hash = hash::promise_spec(promise.spec());
     match request {
         None => promise_hash,
         Some(request) => {
