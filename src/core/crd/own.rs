@@ -91,6 +91,11 @@ fn promise_schema() -> Value {
             "promise": workflow,
             "resource": workflow,
         })),
+        // The form before `workflows`, which `core::legacy` reads.
+        "xaasCrd": anything(),
+        "xaasRequestPipeline": list(text()),
+        "workerClusterResources": list(anything()),
+        "clusterSelector": anything(),
     }));
     kind_schema(spec, promise_status())
 }

@@ -166,7 +166,7 @@ impl<'a> Player<'a> {
     }
 
     /// Counts how often Works are written while nothing is to be done; the original never stops.
-    fn count_writes(&mut self, step: &Step) -> Result<(), String> {
+    fn count_writes(&self, step: &Step) -> Result<(), String> {
         let mut seen = BTreeSet::new();
         let limit = Duration::from_secs_f64(step.options["seconds"].as_f64().unwrap());
         let many = wait("a second write", limit, || {

@@ -47,6 +47,13 @@ impl Pass<'_, '_> {
                 return Ok(state);
             }
         }
+        if let Err(error) = seen.promise
+            && seen.crds.iter().any(|crd| api::is_of(seen, crd))
+        {
+            // Its requests have delete workflows too.
+            let hint = "mend it, so that the delete workflows of its requests can run".into();
+            return Err(Trouble { hint: Some(hint), ..Trouble::unreadable(error) });
+        }
         if self.is_some_left(seen.requests.iter()) {
             self.release(DELETE_WORKFLOWS);
             return Ok(State::Waiting);

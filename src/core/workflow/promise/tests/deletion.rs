@@ -94,6 +94,13 @@ fn one_that_cannot_be_read_goes_unless_its_delete_workflow_would_be_lost() {
     world.set_spec(bad);
     world.delete();
     assert_eq!(world.settle().0, State::Failed);
+    let mut with_requests = World::of(with_api());
+    with_requests.settle();
+    with_requests.set_spec(json!({"workflows": 1}));
+    with_requests.delete();
+    assert_eq!(with_requests.settle().0, State::Failed);
+    assert!(with_requests.condition("Reconciled").contains("of its requests can run"));
+
     let text = world.condition("Reconciled");
     assert!(text.contains("mend it") && text.contains(finalizers::DELETE_WORKFLOWS), "{text}");
 }
