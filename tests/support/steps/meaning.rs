@@ -167,6 +167,9 @@ fn owner(object: &mut Value) {
         workflows.retain(|key, value| {
             !["config", "promise", "resource"].contains(&&**key) || !is_empty(value)
         });
+        if workflows.is_empty() {
+            remove(object, "/spec", "workflows");
+        }
     }
     let Some(Value::Object(status)) = object.get_mut("status") else { return };
     status.retain(|key, _| !STATUS_OUT.contains(&&**key));
