@@ -36,6 +36,9 @@ pub const PIPELINE_NAMESPACE: &str = "kratix.io/pipeline-namespace";
 pub const ALL_NAMESPACES: &str = "kratix_all_namespaces";
 /// Number of the run that a Job is; annotation, ours. No two Jobs of one workflow have the same.
 pub const RUN: &str = "bookend/run";
+/// Number of the run for which labels that ask for one were last taken off; annotation of the object, ours. A label that
+/// is set after that asks for another run.
+pub const ANSWERED_RUN: &str = "bookend/answered-run";
 /// Version of a Promise.
 pub const PROMISE_VERSION: &str = "kratix.io/promise-version";
 /// Who manages a Job; see [`MANAGED_BY_KRATIX`].
@@ -61,7 +64,7 @@ pub const JOB_RESOURCE_KIND: &str = "kratix.io/job-resource-kind";
 pub const JOB_RESOURCE_API_VERSION: &str = "kratix.io/job-resource-api-version";
 
 /// Labels and annotations of this file that a test compares with `docs/contract.md`.
-pub const ALL: [&str; 27] = [
+pub const ALL: [&str; 28] = [
     PROMISE_NAME,
     RESOURCE_NAME,
     RESOURCE_NAMESPACE,
@@ -79,6 +82,7 @@ pub const ALL: [&str; 27] = [
     RECONCILIATION_INTERVAL,
     PIPELINE_NAMESPACE,
     RUN,
+    ANSWERED_RUN,
     PROMISE_VERSION,
     MANAGED_BY,
     TRACE_PARENT,

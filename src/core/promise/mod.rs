@@ -113,6 +113,8 @@ pub struct Promise {
     pub pipeline_namespace: Option<String>,
     /// How often workflows run again without a change; `None` for the installation's.
     pub reconciliation_interval: Option<SignedDuration>,
+    /// Hash of `spec` (contract.md 6.2): a Promise is read once, and asked for it at every step of every request.
+    pub spec_hash: String,
     /// Paths below `spec` that no Promise has. An API server drops them in silence.
     pub unknown_fields: Vec<String>,
     pipelines: BTreeMap<(WorkflowType, WorkflowAction), Vec<Pipeline>>,

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::{Api, Pipeline, Promise, PromiseError, WorkflowAction, WorkflowType, pipeline};
 use crate::contract::{Object, kinds};
 use crate::core::control::parse_go_duration;
-use crate::core::strict;
+use crate::core::{hash, strict};
 
 /// Keys of `spec` (contract.md 5.6).
 const SPEC_KEYS: [&str; 5] =
@@ -62,6 +62,7 @@ pub(super) fn promise(object: &Object) -> Result<Promise, PromiseError> {
         dependencies: reader.field(&spec, "spec", "dependencies")?,
         pipeline_namespace: Some(namespace).filter(|namespace| !namespace.is_empty()),
         reconciliation_interval: reader.interval(&config)?,
+        spec_hash: hash::promise_spec(object.spec()),
         unknown_fields: unknown_fields(&spec),
         pipelines: reader.pipelines(&workflows)?,
         name,
