@@ -92,7 +92,10 @@ fn span_of(cli: &Cli) -> Span {
         Some(Command::Writer(_)) => steps::span("writer"),
         Some(Command::Status(_)) => steps::span("status"),
         Some(Command::Run(_)) => info_span!("run", trace.parent = ""),
-        Some(Command::Show(_) | Command::Migrate(_) | Command::Reconcile(_)) | None => Span::none(),
+        Some(
+            Command::Show(_) | Command::Migrate(_) | Command::Install(_) | Command::Reconcile(_),
+        )
+        | None => Span::none(),
     }
 }
 
