@@ -12,9 +12,12 @@
 
 mod api;
 mod contract;
+mod faults;
 mod finished;
 mod golden;
 mod kills;
+#[allow(dead_code, reason = "shared with benches/load")]
+mod load;
 mod pods;
 mod proxy;
 mod races;
