@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::Object;
+
 /// API group of Kratix's own kinds.
 pub const KRATIX_GROUP: &str = "platform.kratix.io";
 /// Version of Kratix's own kinds.
@@ -11,6 +13,8 @@ pub const KRATIX_VERSION: &str = "v1alpha1";
 pub const SYSTEM_NAMESPACE: &str = "kratix-platform-system";
 /// Deployment, and service account, of Kratix's controller in [`SYSTEM_NAMESPACE`] (contract.md 4.6).
 pub const CONTROLLER: &str = "kratix-platform-controller-manager";
+/// End of the name of the controller's right to the requests of a Promise, after the Promise's (contract.md 4.5).
+pub const CONTROLLER_RIGHT_SUFFIX: &str = "-promise-controller";
 
 /// What a URL of the API server needs to know of a kind.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -160,6 +164,33 @@ pub const LEASE: Kind = Kind::fixed("coordination.k8s.io", "v1", "Lease", "lease
 pub const POD: Kind = Kind::fixed("", "v1", "Pod", "pods", true);
 /// `deployments.apps`.
 pub const DEPLOYMENT: Kind = Kind::fixed("apps", "v1", "Deployment", "deployments", true);
+
+/// Returns the kind of an object that is of one of the kinds of this file.
+pub fn of(object: &Object) -> Option<Kind> {
+    const ALL: [Kind; 19] = [
+        PROMISE,
+        WORK,
+        DESTINATION,
+        JOB,
+        CONFIG_MAP,
+        NAMESPACE,
+        SECRET,
+        SERVICE_ACCOUNT,
+        ROLE,
+        ROLE_BINDING,
+        CLUSTER_ROLE,
+        CLUSTER_ROLE_BINDING,
+        CRD,
+        ADMISSION_POLICY,
+        ADMISSION_POLICY_BINDING,
+        EVENT,
+        LEASE,
+        POD,
+        DEPLOYMENT,
+    ];
+    ALL.into_iter()
+        .find(|kind| kind.kind == object.kind() && kind.api_version() == object.api_version())
+}
 
 /// Kind of a Pipeline document. It is no CRD: Pipelines stand inside a Promise (contract.md 5.7).
 pub const PIPELINE_KIND: &str = "Pipeline";

@@ -5,6 +5,7 @@
 
 pub mod document;
 pub mod env;
+pub mod finalizers;
 pub mod kinds;
 pub mod labels;
 pub mod layout;

@@ -173,13 +173,27 @@ pub struct Condition {
     pub message: &'static str,
 }
 
+/// The condition that says why nothing could be done; ours.
+pub mod trouble {
+    use super::Condition;
+
+    /// Something was refused, or could not be reached; the message says what, why and what to do.
+    pub const APPLY_FAILED: Condition = Condition {
+        kind: super::running::RECONCILED,
+        status: "False",
+        reason: "ApplyFailed",
+        message: "",
+    };
+}
+
 /// Conditions that the controller writes while a workflow runs (contract.md 7.9).
 pub mod running {
     use super::Condition;
     use super::condition::CONFIGURE_WORKFLOW_COMPLETED;
 
     const DELETE_WORKFLOW_COMPLETED: &str = "DeleteWorkflowCompleted";
-    const RECONCILED: &str = "Reconciled";
+    /// Whether the object is where it should be.
+    pub const RECONCILED: &str = "Reconciled";
 
     /// A configure pipeline has started.
     pub const CONFIGURE_STARTED: Condition = Condition {

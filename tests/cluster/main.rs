@@ -18,6 +18,7 @@ mod golden;
 mod kills;
 #[allow(dead_code, reason = "shared with benches/load")]
 mod load;
+mod manager;
 mod pods;
 mod proxy;
 mod races;
@@ -31,3 +32,7 @@ mod cluster_body;
 #[path = "../support/golden/mod.rs"]
 #[allow(dead_code, reason = "shared with tests/it")]
 mod support;
+
+#[path = "../support/steps/mod.rs"]
+#[allow(dead_code, reason = "shared with tests/it")]
+mod steps;

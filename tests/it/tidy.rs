@@ -14,9 +14,11 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("telemetry", &["exit", "net", "logging", "core"]),
     ("files", &["contract", "exit"]),
     ("cluster", &["contract", "exit", "net", "files"]),
+    ("effect", &["contract", "exit", "cluster", "core"]),
     ("steps", &["contract", "exit", "files", "cluster", "core"]),
     ("show", &["contract", "exit", "files", "cluster", "core"]),
-    ("local", &["contract", "exit", "files", "cluster", "core", "steps"]),
+    ("local", &["contract", "exit", "files", "cluster", "core", "steps", "effect"]),
+    ("reconcile", &["contract", "exit", "files", "cluster", "core", "effect"]),
     (
         "cli",
         &[
@@ -27,6 +29,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
             "core",
             "steps",
             "local",
+            "reconcile",
             "show",
             "logging",
             "report",

@@ -13,6 +13,9 @@ const RESTART_POLICY: &str = "OnFailure";
 ///
 /// Kubernetes' own defaults are not filled in. A Job of an object without uid has no owner.
 pub fn job(input: &JobInput<'_>) -> Result<Object, PipelineError> {
+    if input.adapter.image.is_empty() {
+        return Err(PipelineError::NoAdapterImage);
+    }
     let plan = Plan::new(input)?;
     let hash = run_hash(input.promise, plan.request);
     let labels = plan.labels(&hash);
@@ -38,6 +41,12 @@ pub fn job(input: &JobInput<'_>) -> Result<Object, PipelineError> {
     Ok(job)
 }
 
+/// Returns the name of the Job of one run, without building the Job; `hash` is [`run_hash`], or what it was when the
+/// run was decided.
+pub fn job_name(input: &JobInput<'_>, hash: &str) -> Result<String, PipelineError> {
+    Plan::new(input)?.job_name(hash)
+}
+
 impl Plan<'_> {
     fn pod_spec(&self) -> Map<String, Value> {
         let own = &self.pipeline.spec;
@@ -46,8 +55,9 @@ impl Plan<'_> {
         };
         let mut spec = Map::new();
         spec.insert("volumes".into(), self.volumes().into());
-        spec.insert("initContainers".into(), self.init_containers().into());
-        spec.insert("containers".into(), vec![self.main_container()].into());
+        let (before, main) = self.containers();
+        spec.insert("initContainers".into(), before.into());
+        spec.insert("containers".into(), vec![main].into());
         spec.insert("restartPolicy".into(), or(&own.restart_policy, RESTART_POLICY));
         spec.insert("serviceAccountName".into(), or(&own.rbac.service_account, &self.id));
         let secrets = self.pull_secrets();

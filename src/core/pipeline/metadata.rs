@@ -29,7 +29,7 @@ pub fn overridden_labels(pipeline: &Pipeline) -> Vec<&str> {
 
 /// Returns the hash that the Jobs of a workflow are labelled with (contract.md 6.2).
 pub fn run_hash(promise: &Promise, request: Option<&Object>) -> String {
-    let promise_hash = hash::promise_spec(promise.object.spec());
+    let promise_hash = hash::promise_spec(promise.spec());
     match request {
         None => promise_hash,
         Some(request) => {
@@ -81,6 +81,7 @@ impl Plan<'_> {
             (labels::JOB_RESOURCE_NAME, self.object.name()),
             (labels::JOB_RESOURCE_KIND, self.object.kind()),
             (labels::JOB_RESOURCE_API_VERSION, self.object.api_version()),
+            (labels::RUN, &self.input.run.to_string()),
         ] {
             all.insert(key.into(), value.into());
         }
@@ -133,7 +134,7 @@ impl Plan<'_> {
             name.push('-');
             name.push_str(part);
         }
-        let attempt = input.run.attempt.to_string();
+        let run = input.run.to_string();
         let identity = [
             self.object.uid().unwrap_or_default(),
             self.object.namespace().unwrap_or_default(),
@@ -142,8 +143,7 @@ impl Plan<'_> {
             input.action.as_str(),
             &self.pipeline.name,
             hash,
-            &input.run.trigger,
-            &attempt,
+            &run,
         ];
         naming::deterministic(&name, &identity).map_err(|source| PipelineError::Name { source })
     }

@@ -9,7 +9,7 @@ mod scheduling;
 mod tests;
 mod volumes;
 
-pub use job::job;
+pub use job::{job, job_name};
 pub use metadata::{OWN_LABELS, overridden_labels, run_hash};
 pub use scheduling::scheduling_config_map;
 
@@ -25,17 +25,6 @@ pub struct Adapter {
     pub image: String,
     /// Secret to pull it with.
     pub pull_secret: Option<String>,
-}
-
-/// What tells one run of a pipeline from another: the Job's name is made of it.
-///
-/// The same run has the same name wherever and however often it is computed, so that creating it twice is harmless.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Run {
-    /// Why the workflow runs: the object's generation, or a name for whatever else started it.
-    pub trigger: String,
-    /// How often this trigger has been tried before.
-    pub attempt: u32,
 }
 
 /// Everything a Job is made of.
@@ -55,8 +44,9 @@ pub struct JobInput<'a> {
     pub config: &'a Config,
     /// The containers around the user's own.
     pub adapter: &'a Adapter,
-    /// Which run.
-    pub run: &'a Run,
+    /// Number of the run: no two runs of one object have the same. The Job's name is made of it, so the same run has the
+    /// same name wherever and however often it is computed, and creating it twice is harmless.
+    pub run: i64,
 }
 
 /// Why there is no Job.
@@ -163,9 +153,6 @@ struct Plan<'a> {
 impl<'a> Plan<'a> {
     fn new(input: &'a JobInput<'a>) -> Result<Self, PipelineError> {
         let promise = input.promise;
-        if input.adapter.image.is_empty() {
-            return Err(PipelineError::NoAdapterImage);
-        }
         let pipelines = promise.pipelines(input.workflow, input.action);
         let pipeline = pipelines.get(input.index).ok_or_else(|| PipelineError::NoPipeline {
             promise: promise.name.clone(),

@@ -53,7 +53,7 @@ struct Case {
     action: WorkflowAction,
     config: Config,
     adapter: Adapter,
-    run: Run,
+    run: i64,
 }
 
 impl Default for Case {
@@ -64,7 +64,7 @@ impl Default for Case {
             action: WorkflowAction::Configure,
             config: Config::default(),
             adapter: Adapter { image: "adapter:1".into(), pull_secret: None },
-            run: Run { trigger: "1".into(), attempt: 0 },
+            run: 1,
         }
     }
 }
@@ -79,7 +79,7 @@ impl Case {
             index: 0,
             config: &self.config,
             adapter: &self.adapter,
-            run: &self.run,
+            run: self.run,
         })
         .map(Object::into_value)
     }
@@ -109,8 +109,7 @@ fn a_run_has_one_name_and_another_run_another() {
     let mut other_spec = request();
     other_spec.0.insert("spec".into(), json!({"size": 1}));
     for other in [
-        Case { run: Run { trigger: "2".into(), attempt: 0 }, ..Case::default() },
-        Case { run: Run { trigger: "1".into(), attempt: 1 }, ..Case::default() },
+        Case { run: 2, ..Case::default() },
         Case { action: WorkflowAction::Delete, ..Case::default() },
         Case { request: Some(other_uid), ..Case::default() },
         Case { request: Some(other_spec), ..Case::default() },

@@ -101,6 +101,10 @@ pub struct Promise {
     pub object: Object,
     /// `metadata.name`.
     pub name: String,
+    /// `spec` in today's form, for a Promise of the old one (`xaasRequestPipeline`).
+    translated_spec: Option<Value>,
+    /// Paths of the fields of the old form.
+    pub old_fields: Vec<String>,
     /// The API it offers; `None` for a Promise without.
     pub api: Option<Api>,
     /// `spec.destinationSelectors[].matchLabels`, in order.
@@ -129,6 +133,11 @@ impl Promise {
     /// Returns the pipelines of one workflow, in order.
     pub fn pipelines(&self, workflow: WorkflowType, action: WorkflowAction) -> &[Pipeline] {
         self.pipelines.get(&(workflow, action)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns `spec` in today's form: what it means, whatever form it is written in.
+    pub fn spec(&self) -> Option<&Value> {
+        self.translated_spec.as_ref().or_else(|| self.object.spec())
     }
 
     /// Returns the kind of the requests of this Promise, at the version in which they are stored.

@@ -4,19 +4,27 @@
 //! far each one is and names the one thing to do. [`Progress`] holds the edits that Kratix's controller makes to the
 //! status, so that the status step finds its entry and people see what happens.
 
+pub mod conditions;
+mod draft;
+pub mod engine;
 mod plan;
 mod progress;
+pub mod promise;
+pub mod request;
 mod seen;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 use jiff::Timestamp;
 
 use super::promise::WorkflowAction;
 
+pub use draft::Draft;
 pub use plan::{Action, Event, Metadata, Pipelined, Plan, State};
 pub use progress::{Entry, Layout, Progress};
 pub use seen::{JobSeen, JobState, Seen, WorkSeen};
+pub use trouble::trouble;
 
 /// How far one pipeline is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::contract::{Object, ObjectKey};
+use crate::contract::{Kind, Object, ObjectKey};
 use crate::core::promise::WorkflowAction;
 
 /// What to do for one object, in order. When one action fails, those after it are not done: what is seen next time
@@ -59,12 +59,23 @@ pub enum Action {
         /// Number of the run.
         run: i64,
     },
-    /// Reads whether a Job is there: nothing is seen of it, and the status says that it was started.
+    /// Reads whether a Job is there: nothing is seen of it, and the status says that it was started. It is the last
+    /// action of its plan.
     Look {
         /// Its namespace.
         namespace: String,
         /// Its name.
         name: String,
+    },
+    /// Goes on only when the cluster, asked now, has no such object: a cache may not know of it yet. Those that it has
+    /// are deleted.
+    NoneLeft {
+        /// Their kind.
+        kind: Box<Kind>,
+        /// Their namespace.
+        namespace: String,
+        /// Labels that they have.
+        labels: Vec<(&'static str, String)>,
     },
     /// Tells a Job to stop (`spec.suspend`).
     Stop {

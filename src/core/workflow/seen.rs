@@ -21,6 +21,9 @@ pub struct Seen<'a> {
     pub jobs: &'a [JobSeen],
     /// Names of Jobs that were looked for just now ([`super::Action::Look`]) and are not there.
     pub absent: &'a [String],
+    /// Names under which another object's Job was found when ours was to be created: five hex digits of a hash can be
+    /// the same twice.
+    pub taken: &'a [String],
     /// Its Works.
     pub works: &'a [WorkSeen],
     /// Settings of the installation.

@@ -172,7 +172,7 @@ impl<E: Engine> Workflow<'_, E> {
 
     async fn create_job(&self, index: usize) -> Result<Object, RunError> {
         let object = self.object().await?;
-        let trigger = object.generation().unwrap_or_default().to_string();
+        let run = object.generation().unwrap_or_default();
         let job = pipeline::job(&JobInput {
             promise: self.promise,
             request: self.request(&object),
@@ -181,7 +181,7 @@ impl<E: Engine> Workflow<'_, E> {
             index,
             config: &Config::default(),
             adapter: &Adapter { image: ADAPTER_IMAGE.into(), pull_secret: None },
-            run: &pipeline::Run { trigger, attempt: 0 },
+            run,
         })?;
         Ok(self.cluster.create(&kinds::JOB, &job).await?)
     }

@@ -37,7 +37,7 @@ fn times_are_the_api_servers_though_the_pods_clock_is_an_hour_off() {
         let begin = Timestamp::now() + offset;
         let middle = Middle::with_clock(offset);
         let status = |index| {
-            flow.start(middle.lead(flow.job(index, "1"))).wait().succeeded();
+            flow.start(middle.lead(flow.job(index, 1))).wait().succeeded();
             flow.object().0["status"].clone()
         };
         let retry = status(0)["kratix"]["workflows"]["pipelines"][0]["nextRetryAt"].clone();

@@ -75,7 +75,7 @@ fn thirty_jobs_at_once_update_thirty_objects() {
         .iter()
         .map(|request| {
             flow.request = Some(request.clone());
-            small(flow.job(0, "1"))
+            small(flow.job(0, 1))
         })
         .collect();
     let (at_once, restarts) = finish(jobs.into_iter().map(|job| flow.start(job)).collect());
@@ -119,7 +119,7 @@ fn eight_jobs_at_once_update_one_object() {
         ..Recipe::default()
     };
     let flow = recipe.set_up();
-    let jobs: Vec<_> = (0..WRITERS).map(|index| small(flow.job(index, "1"))).collect();
+    let jobs: Vec<_> = (0..WRITERS).map(|index| small(flow.job(index, 1))).collect();
     let (at_once, restarts) = finish(jobs.into_iter().map(|job| flow.start(job)).collect());
     let status = &flow.object().0["status"];
     let lost =

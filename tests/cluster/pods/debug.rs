@@ -134,7 +134,7 @@ fn waits() -> Scene {
     let script = "echo 'a: 1' >/kratix/output/a.yaml; mkdir /kratix/output/sub; echo 'b: 2' >/kratix/output/sub/b.yaml; \
                   echo 'message: nearly there' >/kratix/metadata/status.yaml; echo ready; sleep 3600";
     let flow = recipe("debug-waits", script).set_up();
-    let job = flow.start(flow.job(0, "1"));
+    let job = flow.start(flow.job(0, 1));
     scene(&flow, job, |pod| hangs(&flow, pod))
 }
 
@@ -142,7 +142,7 @@ fn suspends() -> Scene {
     let script = "printf 'retryAfter: 90m\\nmessage: waits for an approval\\n' \
                   >/kratix/metadata/workflow-control.yaml; echo ready; sleep 3600";
     let flow = recipe("debug-suspends", script).set_up();
-    let job = flow.start(flow.job(0, "1"));
+    let job = flow.start(flow.job(0, 1));
     scene(&flow, job, |pod| hangs(&flow, pod))
 }
 
@@ -160,7 +160,7 @@ fn rights() -> Scene {
     role.0.insert("rules".into(), rules);
     let place = path(kind_of_grant(&role), &role, true);
     flow.api.must("PUT", &place, &role.into_value());
-    let job = flow.start(flow.job(0, "1"));
+    let job = flow.start(flow.job(0, 1));
     scene(&flow, job, |pod| {
         let statuses = pod["status"]["initContainerStatuses"].as_array();
         statuses
@@ -173,7 +173,7 @@ fn rights() -> Scene {
 fn failed() -> Scene {
     let script = "echo no more disks >&2; exit 9";
     let flow = Recipe { pipeline_spec: once(), ..recipe("debug-failed", script) }.set_up();
-    let job = flow.start(flow.job(0, "1"));
+    let job = flow.start(flow.job(0, 1));
     scene(&flow, job, |pod| pod["status"]["phase"] == "Failed")
 }
 

@@ -54,7 +54,7 @@ fn stand_in(api: &Api) {
 fn the_commands_of_the_drop_in_page_do_what_it_says() {
     let _others = together();
     let flow = Recipe { name: "drop-in", ..Recipe::default() }.set_up();
-    let run = flow.run("1").succeeded();
+    let run = flow.run(1).succeeded();
     let job = run.job["metadata"]["name"].as_str().unwrap();
     stand_in(node());
     let blocks = blocks();

@@ -68,7 +68,7 @@ fn hold(fault: &'static str, place: Place) -> Held {
     };
     let flow = recipe.set_up();
     let middle = Middle::holding(number);
-    let started = flow.start(middle.lead(small(flow.job(0, "1"))));
+    let started = flow.start(middle.lead(small(flow.job(0, 1))));
     let request = middle.held(LIMIT);
     assert!(request.starts_with(method), "{container}: {request}");
     Held { fault, place, flow, middle, started }

@@ -27,7 +27,7 @@ fn the_description_of_a_pod_holds_what_a_failed_step_said() {
         pipeline_spec: once(),
         ..Recipe::default()
     };
-    let run = flow.set_up().run("1").failed();
+    let run = flow.set_up().run(1).failed();
     let end = run.end_of("status-writer");
     assert_eq!(end["exitCode"], 3);
     let message = end["message"].as_str().unwrap();
@@ -52,7 +52,7 @@ fn a_failed_stage_is_named_by_the_pod_and_leaves_the_object_as_it_was() {
     };
     let flow = flow.set_up();
     let before = flow.object();
-    let run = flow.run("1").failed();
+    let run = flow.run(1).failed();
     let ends: Vec<_> = ["reader", "fine", "broken"].iter().map(|name| run.end_of(name)).collect();
     let codes: Vec<_> = ends.iter().map(|end| end["exitCode"].clone()).collect();
     assert_eq!(codes, [0, 0, 7]);

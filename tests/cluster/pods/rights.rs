@@ -107,10 +107,10 @@ impl Row {
     fn check(&self) {
         let flow = self.set_up();
         if self.is_second {
-            flow.run("0").succeeded();
+            flow.run(0).succeeded();
         }
         keep_rights(&flow, |resource, verb| (resource, verb) != (self.resource, self.verb));
-        let run = flow.run("1").failed();
+        let run = flow.run(1).failed();
         let end = run.end_of(self.container);
         assert_eq!(end["exitCode"], 4, "{}: {end}", self.name);
         let message = end["message"].as_str().unwrap();
@@ -151,8 +151,8 @@ fn six_rights_are_enough() {
         let name = if control.is_empty() { "enough" } else { "enough-to-wait" };
         let flow = Row { name, control, ..ROW }.set_up();
         keep_rights(&flow, enough);
-        flow.run("1").succeeded();
-        flow.run("2").succeeded();
+        flow.run(1).succeeded();
+        flow.run(2).succeeded();
     }
 }
 
@@ -163,7 +163,7 @@ fn a_right_that_comes_late_is_found_by_the_next_try() {
     let _others = together();
     let flow = Recipe { name: "late-right", ..Recipe::default() }.set_up();
     keep_rights(&flow, |resource, _| resource != "widgets");
-    let started = flow.start(flow.job(0, "1"));
+    let started = flow.start(flow.job(0, 1));
     let reader = wait_for("the first failure of the reader", || failed_reader(&started));
     let message = reader["message"].as_str().unwrap();
     assert!(message.contains("resources [\"widgets\"], verbs [\"get\"]"), "{message}");

@@ -46,7 +46,7 @@ fn a_status_is_merged_and_completed_in_every_layout() {
         let pipelines = reporting("url: http://example.com", "");
         let flow = Recipe { name, kind, pipelines, status: status.clone(), ..Recipe::default() };
         let flow = flow.set_up();
-        let run = flow.run("1").succeeded();
+        let run = flow.run(1).succeeded();
         let left = flow.object().0["status"].clone();
         assert_eq!(left["url"], "http://example.com", "{name}");
         assert_eq!(left["message"], "Resource requested", "{name}");
@@ -68,7 +68,7 @@ fn a_workflow_waits_for_its_retry_in_both_layouts() {
         let pipelines = reporting("", "retryAfter: 90s\nmessage: not yet");
         let flow = Recipe { name, kind, pipelines, status, ..Recipe::default() }.set_up();
         let before = Timestamp::now();
-        let run = flow.run("1").succeeded();
+        let run = flow.run(1).succeeded();
         let (object, entry) = (flow.object(), entry(&flow));
         assert_eq!(object.label(labels::WORKFLOW_SUSPENDED), Some("true"), "{name}");
         assert_eq!(entry["phase"], "Suspended", "{name}");
@@ -103,7 +103,7 @@ fn a_workflow_cannot_wait_where_the_schema_drops_the_list() {
     };
     let flow = flow.set_up();
     let before = flow.object();
-    let run = flow.run("1").failed();
+    let run = flow.run(1).failed();
     let end = run.end_of("status-writer");
     assert_eq!(end["exitCode"], 4);
     let message = end["message"].as_str().unwrap();
@@ -126,7 +126,7 @@ fn a_promise_whose_schema_prunes_keeps_what_it_knows() {
         ..Recipe::default()
     };
     let flow = flow.set_up();
-    let run = flow.run("1").succeeded();
+    let run = flow.run(1).succeeded();
     let status = flow.object().0["status"].clone();
     assert_eq!(status["message"], "ready");
     assert_eq!(status.get("endpoint"), None);

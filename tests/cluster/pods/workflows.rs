@@ -67,7 +67,7 @@ fn a_resource_is_configured() {
     let _others = together();
     let selectors = json!({ "destinationSelectors": [{ "matchLabels": { "env": "dev" } }] });
     let flow = Recipe { promise_spec: selectors, ..recipe("configure-resource") }.set_up();
-    let work = check_configured(&flow, &flow.run("1").succeeded(), "configure-resource");
+    let work = check_configured(&flow, &flow.run(1).succeeded(), "configure-resource");
     assert_eq!(work["metadata"]["labels"][labels::RESOURCE_NAME], "sample");
     let selectors = &work["spec"]["workloadGroups"][0]["destinationSelectors"];
     assert_eq!(*selectors, json!([{ "matchLabels": { "env": "dev" }, "source": "promise" }]));
@@ -80,7 +80,7 @@ fn a_resource_is_deleted() {
     let recipe = Recipe { action: WorkflowAction::Delete, ..recipe("delete-resource") };
     let flow = recipe.set_up();
     flow.delete();
-    check_deleted(&flow, &flow.run("1").succeeded());
+    check_deleted(&flow, &flow.run(1).succeeded());
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_resource_is_deleted() {
 fn a_promise_is_configured() {
     let _others = together();
     let flow = Recipe { workflow: WorkflowType::Promise, ..recipe("configure-promise") }.set_up();
-    let work = check_configured(&flow, &flow.run("1").succeeded(), kinds::SYSTEM_NAMESPACE);
+    let work = check_configured(&flow, &flow.run(1).succeeded(), kinds::SYSTEM_NAMESPACE);
     assert_eq!(work["metadata"]["labels"][labels::WORK_TYPE], "promise");
     assert_eq!(work["metadata"]["labels"].get(labels::RESOURCE_NAME), None);
 }
@@ -100,7 +100,7 @@ fn a_promise_is_deleted() {
     let (workflow, action) = (WorkflowType::Promise, WorkflowAction::Delete);
     let flow = Recipe { workflow, action, ..recipe("delete-promise") }.set_up();
     flow.delete();
-    check_deleted(&flow, &flow.run("1").succeeded());
+    check_deleted(&flow, &flow.run(1).succeeded());
 }
 
 /// The Job runs elsewhere than its object is, with a right of its own to reach it.
@@ -110,7 +110,7 @@ fn a_resource_is_configured_from_a_namespace_of_pipelines() {
     let _others = together();
     let spec = json!({ "workflows": { "config": { "pipelineNamespace": "the-pipelines" } } });
     let flow = Recipe { promise_spec: spec, ..recipe("configure-from-elsewhere") }.set_up();
-    let work = check_configured(&flow, &flow.run("1").succeeded(), "the-pipelines");
+    let work = check_configured(&flow, &flow.run(1).succeeded(), "the-pipelines");
     assert_eq!(work["metadata"]["labels"][labels::RESOURCE_NAMESPACE], "configure-from-elsewhere");
 }
 
@@ -125,9 +125,9 @@ fn a_second_run_renews_the_work_and_a_suspended_one_leaves_it() {
     let pipelines = vec![vec![stage("one", script), stage("two", "true")]];
     let mut flow = Recipe { pipelines, ..recipe("runs-again") }.set_up();
     let mut seen = Vec::new();
-    for (trigger, size) in [("1", 3), ("2", 4), ("3", 5)] {
+    for (number, size) in [(1, 3), (2, 4), (3, 5)] {
         flow.change(&json!({ "size": size }));
-        flow.run(trigger).succeeded();
+        flow.run(number).succeeded();
         let mut works = flow.works();
         assert_eq!(works.len(), 1);
         seen.push(works.remove(0));
@@ -152,7 +152,7 @@ fn a_second_run_renews_the_work_and_a_suspended_one_leaves_it() {
 fn the_namespaces_of_these_tests_refuse_pods_that_are_not_restricted() {
     let _others = together();
     let flow = recipe("restricted").set_up();
-    let mut job = flow.job(0, "1").into_value();
+    let mut job = flow.job(0, 1).into_value();
     let spec = job.pointer_mut("/spec/template/spec").unwrap().take();
     let pods = "/api/v1/namespaces/restricted/pods?dryRun=All";
     let pod = |spec: &Value| {

@@ -2,9 +2,9 @@
 
 use bookend::contract::{Kind, Object, kinds, labels};
 use bookend::core::config::Config;
-use bookend::core::pipeline::{Adapter, JobInput, Run, job, job_namespace, scheduling_config_map};
+use bookend::core::pipeline::{Adapter, JobInput, job, job_namespace, scheduling_config_map};
 use bookend::core::promise::{Api as PromiseApi, Promise, WorkflowAction, WorkflowType};
-use bookend::core::rbac::default_grants;
+use bookend::core::rbac::{Grantee, Rights, grants};
 use serde_json::{Value, json};
 
 use super::run::{Finished, Started};
@@ -154,13 +154,14 @@ impl Flow {
     /// The account and rights that Kratix gives the pods of each pipeline.
     pub(crate) fn grants(&self) -> Vec<Object> {
         let Recipe { workflow, action, .. } = self.recipe;
-        let pipelines = self.promise.pipelines(workflow, action).iter();
-        let request = self.request.as_ref();
-        pipelines
-            .flat_map(|pipeline| {
-                default_grants(&self.promise, request, workflow, action, pipeline).unwrap()
-            })
-            .collect()
+        let (promise, request) = (&self.promise, self.request.as_ref());
+        let all = 0..promise.pipelines(workflow, action).len();
+        all.flat_map(|index| {
+            let rights = Rights::Kratix;
+            grants(&Grantee { promise, request, workflow, action, index, rights }).unwrap()
+        })
+        .filter(|grant| grant.kind() != kinds::CONFIG_MAP.kind)
+        .collect()
     }
 
     fn grant(&self) {
@@ -178,8 +179,8 @@ impl Flow {
         }
     }
 
-    /// The Job of a pipeline, as Kratix makes it. Another `trigger` is another run.
-    pub(crate) fn job(&self, index: usize, trigger: &str) -> Object {
+    /// The Job of a pipeline, as Kratix makes it, under the number of a run.
+    pub(crate) fn job(&self, index: usize, run: i64) -> Object {
         let config = Config {
             // What `restricted` wants, as an installation would set it for users' containers.
             container_security_context: Some(json!({
@@ -189,7 +190,6 @@ impl Flow {
             ..Config::default()
         };
         let adapter = Adapter { image: ADAPTER_IMAGE.into(), pull_secret: None };
-        let run = Run { trigger: trigger.to_owned(), attempt: 0 };
         job(&JobInput {
             promise: &self.promise,
             request: self.request.as_ref(),
@@ -198,14 +198,14 @@ impl Flow {
             index,
             config: &config,
             adapter: &adapter,
-            run: &run,
+            run,
         })
         .unwrap()
     }
 
     /// Creates the Job of the first pipeline and waits for its end.
-    pub(crate) fn run(&self, trigger: &str) -> Finished {
-        self.start(self.job(0, trigger)).wait()
+    pub(crate) fn run(&self, run: i64) -> Finished {
+        self.start(self.job(0, run)).wait()
     }
 
     /// Creates a Job.

@@ -1,0 +1,183 @@
+//! Writes to the object itself and to whatever else is made to be as given.
+
+use serde_json::{Map, Value, json};
+use tracing::warn;
+
+use super::{EffectError, Work};
+use crate::cluster::{Cluster, Reads};
+use crate::contract::{Kind, Object, ObjectKey, kinds, pod};
+use crate::core::workflow::{Event, Metadata};
+use crate::core::{hash, status};
+use crate::exit::chain;
+
+/// Longest text of an event, in bytes: the API server takes no more.
+const NOTE_BYTES_MAX: usize = 1024;
+/// What is kept of an object's name in that of an event, in bytes.
+const EVENT_NAME_BYTES: usize = 200;
+
+impl<C: Cluster, K: Reads> Work<'_, C, K> {
+    /// Changes labels, annotations and finalizers.
+    pub(super) async fn metadata(&mut self, change: &Metadata) -> Result<(), EffectError> {
+        let object = self.object();
+        let mut metadata = json!({});
+        for (key, map) in [("labels", &change.labels), ("annotations", &change.annotations)] {
+            if !map.is_empty() {
+                metadata[key] = json!(map);
+            }
+        }
+        if let Some(finalizers) = &change.finalizers {
+            metadata["finalizers"] = json!(finalizers);
+        }
+        for (key, value) in [("resourceVersion", object.resource_version()), ("uid", object.uid())]
+        {
+            if let Some(value) = value {
+                metadata[key] = value.into();
+            }
+        }
+        let key = object.key(&self.kind()?);
+        let patch = json!({"metadata": metadata});
+        let answer = self.hands.cluster.patch(&key, &patch).await;
+        self.carried.object =
+            Some(answer.map_err(EffectError::cluster("change labels or finalizers"))?);
+        Ok(())
+    }
+
+    /// Replaces the status, and finds out whether the server has kept it.
+    pub(super) async fn status(&mut self, status: &Map<String, Value>) -> Result<(), EffectError> {
+        let kind = self.kind()?;
+        let mut object = self.object().clone();
+        object.0.insert("status".into(), Value::Object(status.clone()));
+        let answer = self.hands.cluster.replace_status(&kind, &object).await;
+        let answer = answer.map_err(EffectError::cluster("write the status"))?;
+        if !status::workflows_were_kept(status, &answer) {
+            return Err(EffectError::Pruned { key: Box::new(object.key(&kind)) });
+        }
+        self.carried.object = Some(answer);
+        Ok(())
+    }
+
+    /// Makes an object be as given, if it is not.
+    pub(super) async fn apply(&self, object: &Object) -> Result<(), EffectError> {
+        let kind = kinds::of(object).ok_or_else(|| EffectError::UnknownKind {
+            kind: object.kind().to_owned(),
+            api_version: object.api_version().to_owned(),
+        })?;
+        let there = self.hands.known.get(&object.key(&kind)).await;
+        let there = there.map_err(EffectError::cluster("read what is there"))?;
+        let wanted = Value::Object(object.0.clone());
+        if there.is_some_and(|there| holds(&there.into_value(), &wanted)) {
+            return Ok(());
+        }
+        let applied = self.hands.cluster.apply(&kind, object).await;
+        applied.map(|_| ()).map_err(EffectError::cluster("apply an object"))
+    }
+
+    /// Deletes an object.
+    pub(super) async fn delete(
+        &self,
+        key: &ObjectKey,
+        uid: Option<&str>,
+    ) -> Result<(), EffectError> {
+        let failed = || EffectError::cluster("delete an object");
+        if let Some(uid) = uid {
+            let there = self.hands.cluster.get(key).await.map_err(failed())?;
+            if there.is_none_or(|there| there.uid() != Some(uid)) {
+                return Ok(());
+            }
+        }
+        self.hands.cluster.delete(key).await.map_err(failed())
+    }
+
+    /// Deletes what is left of a kind; returns whether there was nothing.
+    pub(super) async fn none_left(
+        &self,
+        kind: &Kind,
+        namespace: &str,
+        labels: &[(&'static str, String)],
+    ) -> Result<bool, EffectError> {
+        let selector: Vec<_> = labels.iter().map(|(key, value)| (*key, Some(&**value))).collect();
+        let left = self.hands.cluster.list_metadata(kind, Some(namespace), &selector).await;
+        let left = left.map_err(EffectError::cluster("list what is left"))?;
+        for object in &left {
+            if object.text_at(&["metadata", "deletionTimestamp"]).is_none() {
+                self.delete(&object.key(kind), None).await?;
+            }
+        }
+        Ok(left.is_empty())
+    }
+
+    /// Deletes the pods of a Job.
+    pub(super) async fn delete_pods(&self, namespace: &str, job: &str) -> Result<(), EffectError> {
+        let selector = [(pod::JOB_NAME_LABEL, Some(job))];
+        let pods = self.hands.cluster.list_metadata(&kinds::POD, Some(namespace), &selector).await;
+        for pod in pods.map_err(EffectError::cluster("list the pods of a Job"))? {
+            self.delete(&pod.key(&kinds::POD), None).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells people. An event is a courtesy: a workflow does not stop because it cannot be told.
+    pub(super) async fn tell(&self, event: &Event) -> Result<(), EffectError> {
+        let object = self.event(event);
+        match self.hands.cluster.create(&kinds::EVENT, &object).await {
+            Ok(_) | Err(crate::cluster::ClusterError::Exists { .. }) => {}
+            Err(error) => warn!(reason = event.reason, error = chain(&error), "event not told"),
+        }
+        Ok(())
+    }
+
+    /// The event as an object. Its name is made of what it says and when, so that it is told once.
+    fn event(&self, event: &Event) -> Object {
+        let about = self.object();
+        let now = self.seen.now;
+        let identity =
+            [about.uid().unwrap_or_default(), event.reason, &event.message, &now.to_string()];
+        let name = cut(about.name(), EVENT_NAME_BYTES);
+        let name = format!("{name}.{}", &hash::md5_hex(&identity.join("\n"))[..16]);
+        // What has no namespace is told of in this one: the API server wants it so.
+        let namespace = about.namespace().unwrap_or("default");
+        let mut object = Object::new(&kinds::EVENT, Some(namespace), &name);
+        let mut regarding = json!({
+            "apiVersion": about.api_version(),
+            "kind": about.kind(),
+            "name": about.name(),
+        });
+        for (key, value) in [("namespace", about.namespace()), ("uid", about.uid())] {
+            if let Some(value) = value {
+                regarding[key] = value.into();
+            }
+        }
+        for (key, value) in [
+            ("eventTime", json!(format!("{now:.6}"))),
+            ("reportingController", crate::contract::labels::FIELD_MANAGER.into()),
+            ("reportingInstance", cut(self.hands.instance, 128).into()),
+            ("action", event.reason.into()),
+            ("reason", event.reason.into()),
+            ("note", cut(&event.message, NOTE_BYTES_MAX).into()),
+            ("type", if event.is_warning { "Warning" } else { "Normal" }.into()),
+            ("regarding", regarding),
+        ] {
+            object.0.insert(key.into(), value);
+        }
+        object
+    }
+}
+
+/// Cuts text to so many bytes, between characters.
+fn cut(text: &str, bytes: usize) -> &str {
+    let mut end = text.len().min(bytes);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// Whether `found` is as wanted, in what is wanted of it.
+fn holds(found: &Value, wanted: &Value) -> bool {
+    match (found, wanted) {
+        (Value::Object(found), Value::Object(wanted)) => {
+            wanted.iter().all(|(key, value)| found.get(key).is_some_and(|one| holds(one, value)))
+        }
+        _ => found == wanted,
+    }
+}
