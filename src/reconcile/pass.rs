@@ -18,6 +18,7 @@ use crate::core::workflow::promise::{self, PromiseSeen};
 use crate::core::workflow::{Action, Plan, Seen, State, request, trouble};
 use crate::effect::{self, Carried, EffectError, Hands};
 use crate::exit::{self, Fault as _};
+use crate::files::yaml;
 
 /// How often a plan is made anew within one pass because of what was found on the way.
 const ROUNDS_MAX: u32 = 4;
@@ -156,6 +157,7 @@ impl Pass<'_> {
             a_request_runs: view.a_request_runs,
             labelled: &view.labelled,
             config: &config,
+            to_yaml: yaml::write,
             layout: shared.settings.layout,
             may_start: shared.running.may_start(target),
             now: shared.now(),
@@ -166,25 +168,11 @@ impl Pass<'_> {
         let readable = match known.promise() {
             Ok(promise) => promise,
             Err(_) => {
-                let bare = Object::new(&kinds::PROMISE, None, name);
-                unread = Promise::from_object(&bare).map_err(|_| End::Failed)?;
+                unread = Promise::unread(known.object());
                 &unread
             }
         };
-        let of_workflow = Seen {
-            promise: readable,
-            object: known.object(),
-            workflow: WorkflowType::Promise,
-            jobs: &view.jobs,
-            absent: &found.absent,
-            taken: &found.taken,
-            works: &view.works,
-            config: &config,
-            layout: shared.settings.layout,
-            may_start: seen.may_start,
-            promise_is_available: true,
-            now: seen.now,
-        };
+        let of_workflow = seen.of_workflow(readable);
         let kind = readable.request_kind();
         let carried = self.carry_out(&of_workflow, &plan, kind).await;
         self.ends(&of_workflow, &plan, kind, carried).await

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::status_schema::{self, PRESERVE, integer, list, map, text};
+use crate::contract::promise_status::field;
 use crate::contract::status::KRATIX;
 use crate::contract::{Kind, Object, kinds};
 
@@ -90,6 +91,11 @@ fn promise_schema() -> Value {
             "promise": workflow,
             "resource": workflow,
         })),
+        // The form before `workflows`, which `core::legacy` reads.
+        "xaasCrd": anything(),
+        "xaasRequestPipeline": list(text()),
+        "workerClusterResources": list(anything()),
+        "clusterSelector": anything(),
     }));
     kind_schema(spec, promise_status())
 }
@@ -119,7 +125,7 @@ fn promise_status() -> Value {
         ours.get_mut(KRATIX).and_then(|one| one.get_mut("properties"))
     {
         kratix.extend(summary());
-        kratix.insert(super::RESOURCES_RUN.into(), integer());
+        kratix.insert(field::RESOURCES_RUN.into(), integer());
     }
     let mut status = map(Value::Object(properties));
     if let Value::Object(status) = &mut status {

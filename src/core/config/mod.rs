@@ -1,12 +1,15 @@
 //! The settings of a Kratix installation: the ConfigMap `kratix`, key `config` (contract.md 11).
 
+mod document;
+#[cfg(test)]
+mod tests;
+
 use jiff::SignedDuration;
-use k8s_openapi::api::core::v1::{ResourceRequirements, SecurityContext};
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::control::{DurationError, parse_go_duration};
 use super::strict::{self, StrictError};
+use document::{Document, to_json};
 
 /// Jobs kept of each pipeline when nothing else is said.
 const JOBS_KEPT: u32 = 5;
@@ -32,10 +35,10 @@ pub struct Config {
     pub jobs_kept: u32,
     /// After which time workflows run again without a change.
     pub reconciliation_interval: SignedDuration,
-    /// Whether a new request follows the latest version of its Promise (otherwise it stays at the one it met).
-    pub follow_latest_version: bool,
-    /// Whether the dry run of requests is on.
-    pub dry_run: bool,
+    /// How long a Job may run before it has failed; `None` for as long as it likes. Ours: Kratix has no limit.
+    pub job_deadline: Option<SignedDuration>,
+    /// How much each of the three shared volumes of a pod may hold, a quantity of Kubernetes; `None` for no limit. Ours.
+    pub volume_size: Option<String>,
     /// What was found and not used, a sentence each.
     pub ignored: Vec<String>,
 }
@@ -54,8 +57,8 @@ impl Default for Config {
             reconcile_after_failure: true,
             jobs_kept: JOBS_KEPT,
             reconciliation_interval: INTERVAL,
-            follow_latest_version: true,
-            dry_run: false,
+            job_deadline: None,
+            volume_size: None,
             ignored: Vec::new(),
         }
     }
@@ -73,11 +76,21 @@ pub enum ConfigError {
     },
     /// A text that is no Go duration.
     #[error("failed to read the duration `{key}`")]
-    Interval {
+    Duration {
         /// Which key.
         key: &'static str,
         /// Why it is none.
         source: DurationError,
+    },
+    /// A value that Kubernetes would refuse in every Job, or that nobody could work with.
+    #[error("`{key}` is `{found}`, expected {expected}")]
+    Value {
+        /// Which key.
+        key: &'static str,
+        /// What it is.
+        found: String,
+        /// What it should be.
+        expected: &'static str,
     },
 }
 
@@ -86,46 +99,15 @@ impl ConfigError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Shape { source } => source.hint(),
-            Self::Interval { source, .. } => Some(source.hint()),
+            Self::Duration { source, .. } => Some(source.hint()),
+            Self::Value { .. } => None,
         }
     }
 }
 
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct Document {
-    workflows: Workflows,
-    number_of_jobs_to_keep: i64,
-    reconciliation_interval: String,
-    resource_binding_version_strategy: String,
-    feature_flags: FeatureFlags,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct Workflows {
-    default_container_security_context: SecurityContext,
-    default_image_pull_policy: String,
-    default_container_resources: Option<ResourceRequirements>,
-    job_options: JobOptions,
-    reconcile_after_failure: Option<bool>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct JobOptions {
-    default_backoff_limit: Option<i32>,
-    pod_ttl_seconds_after_finished: Option<i32>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct FeatureFlags {
-    dry_run: bool,
-}
-
 impl Config {
-    /// Reads the document under the key `config`; keys that nobody knows are passed over, as Kratix does.
+    /// Reads the document under the key `config`; keys that nobody knows are passed over, as Kratix does, and those that
+    /// Kratix knows and that have no effect here are told in [`Config::ignored`].
     ///
     /// A document without security settings is not the same as no document: it gives every container empty ones.
     pub fn from_value(value: &Value) -> Result<Self, ConfigError> {
@@ -138,20 +120,24 @@ impl Config {
                 to_json(&workflows.default_container_security_context)
                     .unwrap_or_else(|| Value::Object(Map::new())),
             ),
-            image_pull_policy: workflows.default_image_pull_policy,
+            image_pull_policy: pull_policy(workflows.default_image_pull_policy)?,
             container_resources: workflows
                 .default_container_resources
                 .and_then(|resources| to_json(&resources))
                 .unwrap_or(defaults.container_resources),
-            backoff_limit: workflows.job_options.default_backoff_limit,
+            backoff_limit: not_negative(
+                "workflows.jobOptions.defaultBackoffLimit",
+                workflows.job_options.default_backoff_limit,
+            )?,
             reconcile_after_failure: workflows.reconcile_after_failure.unwrap_or(true),
-            dry_run: document.feature_flags.dry_run,
+            volume_size: Some(document.bookend.volume_size_limit).filter(|size| !size.is_empty()),
             ..Self::default()
         };
         config.set_jobs_kept(document.number_of_jobs_to_keep);
         config.set_pod_ttl(workflows.job_options.pod_ttl_seconds_after_finished);
         config.set_interval(&document.reconciliation_interval)?;
-        config.set_version_strategy(&document.resource_binding_version_strategy);
+        config.set_job_deadline(document.bookend.job_deadline_seconds)?;
+        config.ignore_known(value);
         Ok(config)
     }
 
@@ -177,18 +163,37 @@ impl Config {
 
     fn set_interval(&mut self, text: &str) -> Result<(), ConfigError> {
         const KEY: &str = "reconciliationInterval";
-        if !text.is_empty() {
-            self.reconciliation_interval = parse_go_duration(text)
-                .map_err(|source| ConfigError::Interval { key: KEY, source })?;
+        if let Some(interval) = duration(KEY, text)? {
+            self.reconciliation_interval = interval;
         }
         Ok(())
     }
 
-    fn set_version_strategy(&mut self, strategy: &str) {
-        match strategy {
-            "" | "floating" => {}
-            "pinned" => self.follow_latest_version = false,
-            _ => self.ignore("resourceBindingVersionStrategy", "`floating` holds"),
+    fn set_job_deadline(&mut self, seconds: Option<i64>) -> Result<(), ConfigError> {
+        const KEY: &str = "bookend.jobDeadlineSeconds";
+        self.job_deadline = match seconds {
+            None => None,
+            Some(seconds @ 1..) => Some(SignedDuration::from_secs(seconds)),
+            Some(seconds) => return Err(value(KEY, seconds, "a number of seconds above 0")),
+        };
+        Ok(())
+    }
+
+    /// Tells of keys that Kratix reads and that have no effect here.
+    fn ignore_known(&mut self, document: &Value) {
+        const WITHOUT_EFFECT: [(&str, &str); 7] = [
+            ("logging", "flags and variables set the log (docs/cli.md)"),
+            ("telemetry", "variables set it (docs/observability.md)"),
+            ("selectiveCache", "no Secrets are read"),
+            ("stateStoreReconciliationInterval", "nothing is written to state stores"),
+            ("git", "nothing is written to state stores"),
+            ("resourceBindingVersionStrategy", "every request follows its Promise"),
+            ("featureFlags", "there are none"),
+        ];
+        for (key, instead) in WITHOUT_EFFECT {
+            if document.get(key).is_some_and(|value| !value.is_null()) {
+                self.ignored.push(format!("`{key}` has no effect: {instead}"));
+            }
         }
     }
 
@@ -197,82 +202,35 @@ impl Config {
     }
 }
 
-fn to_json<T: serde::Serialize>(value: &T) -> Option<Value> {
-    serde_json::to_value(value).ok()
+fn pull_policy(policy: String) -> Result<String, ConfigError> {
+    match policy.as_str() {
+        "" | "Always" | "IfNotPresent" | "Never" => Ok(policy),
+        _ => {
+            let expected = "`Always`, `IfNotPresent` or `Never`";
+            Err(value("workflows.defaultImagePullPolicy", policy, expected))
+        }
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(value: &Value) -> Config {
-        Config::from_value(value).unwrap()
+fn not_negative(key: &'static str, number: Option<i32>) -> Result<Option<i32>, ConfigError> {
+    match number {
+        Some(number @ ..=-1) => Err(value(key, number, "a number, 0 or more")),
+        number => Ok(number),
     }
+}
 
-    #[test]
-    fn an_empty_document_differs_from_none_in_the_security_settings_only() {
-        for value in [json!({}), Value::Null, json!({"unknown": {"key": 1}})] {
-            let expected =
-                Config { container_security_context: Some(json!({})), ..Config::default() };
-            assert_eq!(read(&value), expected);
-        }
+/// Reads a time that is above 0; `None` for an empty text.
+fn duration(key: &'static str, text: &str) -> Result<Option<SignedDuration>, ConfigError> {
+    if text.is_empty() {
+        return Ok(None);
     }
+    let read = parse_go_duration(text).map_err(|source| ConfigError::Duration { key, source })?;
+    if read <= SignedDuration::ZERO {
+        return Err(value(key, text, "a duration above 0"));
+    }
+    Ok(Some(read))
+}
 
-    #[test]
-    fn every_setting_is_read() {
-        let config = read(&json!({
-            "workflows": {
-                "defaultContainerSecurityContext": {"runAsUser": 7},
-                "defaultImagePullPolicy": "Never",
-                "defaultContainerResources": {"limits": {"cpu": 1}},
-                "jobOptions": {"defaultBackoffLimit": 0, "podTTLSecondsAfterFinished": 60},
-                "reconcileAfterFailure": false,
-            },
-            "numberOfJobsToKeep": 2,
-            "reconciliationInterval": "90m",
-            "resourceBindingVersionStrategy": "pinned",
-            "featureFlags": {"dryRun": true, "promiseUpgrade": 1},
-        }));
-        let expected = Config {
-            container_security_context: Some(json!({"runAsUser": 7})),
-            image_pull_policy: "Never".into(),
-            container_resources: json!({"limits": {"cpu": "1"}}),
-            backoff_limit: Some(0),
-            pod_ttl_after_finished: Some(SignedDuration::from_mins(1)),
-            reconcile_after_failure: false,
-            jobs_kept: 2,
-            reconciliation_interval: SignedDuration::from_mins(90),
-            follow_latest_version: false,
-            dry_run: true,
-            ignored: Vec::new(),
-        };
-        assert_eq!(config, expected);
-    }
-
-    #[test]
-    fn what_cannot_be_used_is_told_and_the_default_holds() {
-        let config = read(&json!({
-            "numberOfJobsToKeep": -1,
-            "workflows": {"jobOptions": {"podTTLSecondsAfterFinished": 0}},
-            "resourceBindingVersionStrategy": "sinking",
-        }));
-        assert_eq!(config.ignored.len(), 3);
-        assert_eq!(config.jobs_kept, 5);
-        assert_eq!(config.pod_ttl_after_finished, None);
-        assert!(config.follow_latest_version);
-        assert_eq!(read(&json!({"numberOfJobsToKeep": 0})).ignored, Vec::<String>::new());
-    }
-
-    #[test]
-    fn a_wrong_type_is_an_error() {
-        for value in [
-            json!([]),
-            json!({"workflows": "x"}),
-            json!({"numberOfJobsToKeep": "5"}),
-            json!({"reconciliationInterval": "10"}),
-            json!({"workflows": {"defaultContainerSecurityContext": 1}}),
-        ] {
-            assert!(Config::from_value(&value).is_err(), "{value}");
-        }
-    }
+fn value(key: &'static str, found: impl ToString, expected: &'static str) -> ConfigError {
+    ConfigError::Value { key, found: found.to_string(), expected }
 }
