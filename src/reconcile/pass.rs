@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 use tokio::time::Instant;
-use tracing::{Instrument as _, debug, info_span, warn};
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span, debug, info_span, warn};
 
 use super::acting::{Acting, Known};
 use super::cache::Source;
@@ -12,7 +13,7 @@ use super::shared::Shared;
 use super::store::Feed;
 use super::target::Target;
 use crate::cluster::Reads as _;
-use crate::contract::{Kind, Object, kinds};
+use crate::contract::{Kind, Object, kinds, labels};
 use crate::core::promise::{Promise, WorkflowType};
 use crate::core::workflow::promise::{self, PromiseSeen};
 use crate::core::workflow::{Action, Plan, Seen, State, request, trouble};
@@ -33,6 +34,8 @@ pub(super) async fn over(shared: &Shared, target: &Target) -> Outcome {
     let span = info_span!(
         "reconcile",
         otel.name = %format_args!("reconcile {workflow}"),
+        trace.parent = Empty,
+        trace.state = Empty,
         promise = &*target.promise,
         namespace,
         name,
@@ -116,6 +119,7 @@ impl Pass<'_> {
             promise_is_available: promise::is_available(known.object()),
             now: shared.now(),
         };
+        joins_trace(&object);
         let kind = promise.request_kind();
         match request::plan(&seen) {
             Ok(plan) => {
@@ -162,6 +166,7 @@ impl Pass<'_> {
             may_start: shared.running.may_start(target),
             now: shared.now(),
         };
+        joins_trace(known.object());
         let plan = promise::plan(&seen);
         // One that cannot be read has no pipelines, so nobody asks what they are.
         let unread;
@@ -310,6 +315,16 @@ impl Pass<'_> {
         if let Some(next) = self.shared.running.stands(self.target, state) {
             self.shared.add(next, super::queue::Priority::Ordinary);
         }
+    }
+}
+
+/// Puts the pass into the trace of its object, if it has one.
+fn joins_trace(object: &Object) {
+    let span = Span::current();
+    for (field, annotation) in
+        [("trace.state", labels::TRACE_STATE), ("trace.parent", labels::TRACE_PARENT)]
+    {
+        span.record(field, object.annotation(annotation).unwrap_or_default());
     }
 }
 
