@@ -14,6 +14,7 @@ mod api;
 mod contract;
 mod finished;
 mod golden;
+mod install;
 mod kills;
 mod manager;
 mod pods;
