@@ -15,6 +15,7 @@ mod contract;
 mod faults;
 mod finished;
 mod golden;
+mod install;
 mod kills;
 #[allow(dead_code, reason = "shared with benches/load")]
 mod load;
