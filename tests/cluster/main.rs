@@ -11,7 +11,10 @@
 #![cfg(test)]
 
 mod api;
+#[path = "bad_input.rs"]
+mod bad_input_tests;
 mod contract;
+mod crd;
 mod finished;
 mod golden;
 mod kills;
@@ -25,6 +28,9 @@ mod standin;
 
 #[path = "../it/cluster_body.rs"]
 mod cluster_body;
+
+#[path = "../support/bad_input/mod.rs"]
+mod bad_input;
 
 #[path = "../support/golden/mod.rs"]
 #[allow(dead_code, reason = "shared with tests/it")]
