@@ -42,6 +42,9 @@ pub const ALL_NAMESPACES_NAME: &str = "kratix-all-namespaces";
 pub const RUN: &str = "bookend/run";
 /// By whose rules a Pipeline's pod is laid out; annotation of a Pipeline, ours. `early` or `xaas`; without it, today's.
 pub const LAYOUT: &str = "bookend/layout";
+/// Number of the run for which labels that ask for one were last taken off; annotation of the object, ours. A label that
+/// is set after that asks for another run.
+pub const ANSWERED_RUN: &str = "bookend/answered-run";
 /// Version of a Promise.
 pub const PROMISE_VERSION: &str = "kratix.io/promise-version";
 /// Who manages a Job; see [`MANAGED_BY_KRATIX`].
@@ -67,7 +70,7 @@ pub const JOB_RESOURCE_KIND: &str = "kratix.io/job-resource-kind";
 pub const JOB_RESOURCE_API_VERSION: &str = "kratix.io/job-resource-api-version";
 
 /// Labels and annotations of this file that a test compares with `docs/contract.md`.
-pub const ALL: [&str; 28] = [
+pub const ALL: [&str; 29] = [
     PROMISE_NAME,
     RESOURCE_NAME,
     RESOURCE_NAMESPACE,
@@ -86,6 +89,7 @@ pub const ALL: [&str; 28] = [
     PIPELINE_NAMESPACE,
     RUN,
     LAYOUT,
+    ANSWERED_RUN,
     PROMISE_VERSION,
     MANAGED_BY,
     TRACE_PARENT,

@@ -2,8 +2,8 @@
 //!
 //! As Kubernetes' own controllers do it: whoever waits takes the Lease when it has not changed for its duration, by
 //! the waiting one's own clock; clocks are never compared. Whoever holds it stops acting when it could not renew it for
-//! a shorter time. Libraries for it were looked at (decision 11): they compare clocks or cannot be asked whether
-//! they still hold it.
+//! a shorter time. Libraries for it were looked at (decision 11): they compare clocks, and cannot be asked
+//! whether the Lease still holds.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

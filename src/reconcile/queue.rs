@@ -17,6 +17,9 @@ use crate::cluster::chance;
 const PAUSE_FIRST: Duration = Duration::from_millis(500);
 /// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// Whoever acts in so many passes in a row, and comes to no end, counts as failing: a plan that undoes itself, or somebody
+/// who undoes what we do, shall not keep us and the API server busy for ever.
+const ACTS_MAX: u32 = 50;
 
 /// How much it matters that an object is looked at soon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +62,7 @@ struct State {
 struct Entry {
     step: Step,
     failures: u32,
+    acts: u32,
     wake_at: Option<Instant>,
 }
 
@@ -191,22 +195,21 @@ impl State {
     fn done(&mut self, target: Target, outcome: Outcome) -> bool {
         let Some(entry) = self.entries.get_mut(&target) else { return false };
         let Step::Working(asked) = std::mem::take(&mut entry.step) else { return false };
-        let mut asked = asked;
-        let wake_at = match outcome {
+        let (asked, wake_at) = match outcome {
             Outcome::Done(at) => {
-                entry.failures = 0;
-                at
+                (entry.failures, entry.acts) = (0, 0);
+                (asked, at)
             }
-            Outcome::Again => {
+            Outcome::Again if entry.acts < ACTS_MAX => {
                 entry.failures = 0;
-                asked = Some(Priority::Urgent);
-                None
+                entry.acts += 1;
+                (Some(Priority::Urgent), None)
             }
-            Outcome::Failed => {
+            Outcome::Again | Outcome::Failed => {
                 let pause = pause(entry.failures, chance::number());
                 entry.failures = entry.failures.saturating_add(1);
-                // News may be of what stood in the way; a server that is away brings none.
-                Some(Instant::now() + pause)
+                // Not even when it was asked for meanwhile: that was most likely our own word of the failure.
+                (None, Some(Instant::now() + pause))
             }
         };
         if let Some(priority) = asked {
@@ -320,6 +323,34 @@ mod tests {
         queue.done(target("a"), Outcome::Failed);
         queue.next().await;
         assert!(begun.elapsed() <= PAUSE_FIRST + Duration::from_millis(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_comes_to_no_end_is_slowed_down() {
+        let queue = Queue::default();
+        queue.add(target("a"), Priority::Ordinary);
+        let begun = Instant::now();
+        for _ in 0..ACTS_MAX + 4 {
+            queue.next().await;
+            queue.done(target("a"), Outcome::Again);
+        }
+        assert!(begun.elapsed() >= PAUSE_FIRST, "{:?}", begun.elapsed());
+        queue.next().await;
+        queue.done(target("a"), Outcome::Done(None));
+        assert_eq!(next(&queue).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn telling_of_a_failure_is_no_reason_to_try_again_at_once() {
+        let queue = Queue::default();
+        queue.add(target("a"), Priority::Ordinary);
+        next(&queue).await;
+        queue.add(target("a"), Priority::Urgent);
+        queue.done(target("a"), Outcome::Failed);
+        assert_eq!(next(&queue).await, None);
+        // What happens afterwards may be what was waited for.
+        queue.add(target("a"), Priority::Urgent);
+        assert_eq!(next(&queue).await.as_deref(), Some("a"));
     }
 
     #[tokio::test(start_paused = true)]

@@ -17,6 +17,7 @@ mod contract;
 mod crd;
 mod finished;
 mod golden;
+mod install;
 mod kills;
 mod manager;
 mod pods;

@@ -26,6 +26,7 @@ mod drop_in;
 mod failing;
 mod golden;
 mod hostile;
+mod install;
 mod metadata;
 mod observed;
 mod pipeline_golden;
