@@ -11,7 +11,10 @@
 #![cfg(test)]
 
 mod api;
+#[path = "bad_input.rs"]
+mod bad_input_tests;
 mod contract;
+mod crd;
 mod faults;
 mod finished;
 mod golden;
@@ -29,6 +32,9 @@ mod standin;
 
 #[path = "../it/cluster_body.rs"]
 mod cluster_body;
+
+#[path = "../support/bad_input/mod.rs"]
+mod bad_input;
 
 #[path = "../support/golden/mod.rs"]
 #[allow(dead_code, reason = "shared with tests/it")]
