@@ -11,6 +11,7 @@
 #![cfg(test)]
 
 mod api;
+mod companion;
 mod contract;
 mod finished;
 mod golden;
