@@ -326,6 +326,7 @@ mod tests {
         for _ in 0..10 * LATER_MIN {
             queue.add(target("a"), Priority::Ordinary);
             queue.next().await;
+            tokio::time::advance(Duration::from_millis(1)).await;
             queue.done(target("a"), Outcome::Done(Some(Instant::now() + hour)));
         }
         assert!(queue.lock().later.len() <= 2 + LATER_MIN);

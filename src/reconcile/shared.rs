@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use tracing::info;
 
 use super::Settings;
 use super::cache::Source;
@@ -87,6 +88,7 @@ impl Shared {
         }
         *known = Arc::new(config);
         drop(known);
+        info!("new settings of the installation");
         self.wake_all();
     }
 
