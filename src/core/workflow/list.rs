@@ -215,7 +215,9 @@ impl List {
         let flat_action = match said {
             Some(word) => WorkflowAction::ALL.into_iter().find(|one| one.as_str() == word),
             // One of ours has a number beside it, and says when it is of a delete workflow.
-            None if is_delete && !workflows.contains_key(engine::RUN) => Some(WorkflowAction::Delete),
+            None if is_delete && !workflows.contains_key(engine::RUN) => {
+                Some(WorkflowAction::Delete)
+            }
             None => Some(WorkflowAction::Configure),
         };
         let flat = Some(workflows)

@@ -84,7 +84,11 @@ impl World<'_> {
         if !plan.actions.is_empty() {
             self.note(|| {
                 let jobs: Vec<_> = leader.jobs.iter().map(|job| (&job.name, job.state)).collect();
-                format!("-- sees {jobs:?}, absent {:?}, version {:?}", leader.absent, object.resource_version())
+                format!(
+                    "-- sees {jobs:?}, absent {:?}, version {:?}",
+                    leader.absent,
+                    object.resource_version()
+                )
             });
         }
         self.ledger.plans += 1;
@@ -138,7 +142,9 @@ impl World<'_> {
             Action::Status(status) => self.server.put_status(base, status),
             Action::Start { of, run } => return self.start(index, *of, *run, base),
             Action::Look { name, .. } => return self.look(index, name),
-            Action::NoneLeft { kind, .. } if kind.is_same(&kinds::JOB) => return self.no_job_left(),
+            Action::NoneLeft { kind, .. } if kind.is_same(&kinds::JOB) => {
+                return self.no_job_left();
+            }
             Action::NoneLeft { namespace, labels, .. } => return self.none_left(namespace, labels),
             Action::Stop { name, .. } => {
                 if let Some(job) = self.server.jobs.get_mut(name)
