@@ -7,15 +7,15 @@ use tracing::info;
 
 use super::AnyFault;
 use super::args::{self, Cli, Command, Common, Output};
-use super::settings;
 use super::step::{self, Step};
+use super::{install, reconcile, settings};
 use crate::cluster::Cluster;
 use crate::cluster::folder::FolderCluster;
 use crate::cluster::live::{Effort, LiveCluster};
 use crate::exit::{Exit, Fault};
 use crate::local::engine::Process;
 use crate::local::report::Ending;
-use crate::local::{render, run};
+use crate::local::{self, render, run};
 use crate::steps::Clock;
 use crate::{logging, show};
 
@@ -57,8 +57,11 @@ fn print(text: &str) -> Result<(), PrintError> {
     logging::to_stdout(text).map_err(|source| PrintError { source })
 }
 
-/// Does what the command says.
-pub(super) async fn command(cli: Cli) -> Result<Exit, AnyFault> {
+/// Does what the command says; `stop` asks those to end that end gracefully.
+pub(super) async fn command(
+    cli: Cli,
+    stop: impl Future<Output = &'static str>,
+) -> Result<Exit, AnyFault> {
     let Some(command) = cli.command else { return Ok(Exit::Done) };
     let common = &cli.common;
     let only_tells = step::is_preview(&command).unwrap_or_default();
@@ -67,6 +70,12 @@ pub(super) async fn command(cli: Cli) -> Result<Exit, AnyFault> {
         Command::Writer(args) => Step::writer(common, &args)?,
         Command::Status(args) => Step::status(common, &args)?,
         Command::Run(args) => return local_run(common, *args).await,
+        Command::Reconcile(args) => return reconcile::run(common, *args, stop).await,
+        Command::Install(args) => {
+            print(&install::text(args)?)?;
+            return Ok(Exit::Done);
+        }
+        Command::Migrate(args) => return migrate(&args),
         Command::Show(args::Show { what: args::What::Work(args) }) => {
             return on_cluster(common, OnCluster::Show(args)).await;
         }
@@ -93,6 +102,14 @@ async fn local_run(common: &Common, args: args::Run) -> Result<Exit, AnyFault> {
         Ending::Failed(failure) => Err(failure.into()),
         Ending::Done | Ending::Suspended { .. } => Ok(Exit::Done),
     }
+}
+
+/// Prints Promises in today's form; what could not be translated is a note, not a part of the result.
+fn migrate(args: &args::Migrate) -> Result<Exit, AnyFault> {
+    let migrated = local::migrate::migrate(&args.promise)?;
+    migrated.notes.iter().for_each(|note| logging::to_stderr(&format!("note: {note}\n")));
+    print(&migrated.text)?;
+    Ok(Exit::Done)
 }
 
 enum OnCluster {

@@ -1,5 +1,6 @@
 //! The life of the process: its event loop, the signals that end it, and what it tells at the end.
 
+use std::convert::Infallible;
 use std::path::Path;
 
 use tracing::{Instrument as _, Span, info_span, warn};
@@ -32,14 +33,17 @@ impl Fault for RuntimeError {
 /// Runs the command to its end, or until the platform asks to stop, and tells how it went.
 pub(super) fn run(cli: Cli, trace: Choice) -> Exit {
     let format = cli.common.log_format;
-    // One thread: a step waits for a handful of requests, and starting threads costs more than they bring.
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match builder(&cli).enable_all().build() {
         Ok(runtime) => runtime,
         Err(source) => return tell(&RuntimeError { source }, format),
     };
     let (span, is_local_run) = (span_of(&cli), matches!(cli.command, Some(Command::Run(_))));
+    let lives_long = matches!(cli.command, Some(Command::Reconcile(_)));
     let exit = runtime.block_on(async {
-        let exit = to_the_end(cli, is_local_run).instrument(span).await;
+        let exit = tokio::select! {
+            exit = to_the_end(cli, is_local_run).instrument(span) => exit,
+            never = send_now_and_then(lives_long, &trace) => match never {},
+        };
         send(trace, exit).await;
         exit
     });
@@ -48,15 +52,31 @@ pub(super) fn run(cli: Cli, trace: Choice) -> Exit {
     exit
 }
 
+/// One thread: a step waits for a handful of requests, and starting threads costs more than they bring. A reconciler
+/// has two, so that many answers are decoded while others are decided on.
+fn builder(cli: &Cli) -> tokio::runtime::Builder {
+    use tokio::runtime::Builder;
+    if !matches!(cli.command, Some(Command::Reconcile(_))) {
+        return Builder::new_current_thread();
+    }
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(2);
+    builder
+}
+
 async fn to_the_end(cli: Cli, is_local_run: bool) -> Exit {
     let format = cli.common.log_format;
+    if matches!(cli.command, Some(Command::Reconcile(_))) {
+        let outcome = dispatch::command(cli, termination(false)).await;
+        return outcome.unwrap_or_else(|fault| tell(fault.as_ref(), format));
+    }
     tokio::select! {
         biased;
         signal = termination(is_local_run) => {
             warn!(signal, "stopped before the end; nothing is left half done");
             Exit::Terminated
         }
-        outcome = dispatch::command(cli) => outcome.unwrap_or_else(|fault| tell(fault.as_ref(), format)),
+        outcome = dispatch::command(cli, std::future::pending()) => outcome.unwrap_or_else(|fault| tell(fault.as_ref(), format)),
     }
 }
 
@@ -72,7 +92,29 @@ fn span_of(cli: &Cli) -> Span {
         Some(Command::Writer(_)) => steps::span("writer"),
         Some(Command::Status(_)) => steps::span("status"),
         Some(Command::Run(_)) => info_span!("run", trace.parent = ""),
-        Some(Command::Show(_)) | None => Span::none(),
+        Some(
+            Command::Show(_) | Command::Migrate(_) | Command::Install(_) | Command::Reconcile(_),
+        )
+        | None => Span::none(),
+    }
+}
+
+/// Sends the traces of a process that lives long, now and then.
+async fn send_now_and_then(lives_long: bool, trace: &Choice) -> Infallible {
+    let Choice::On(trace) = trace else { return std::future::pending().await };
+    if !lives_long {
+        return std::future::pending().await;
+    }
+    let mut is_lost = false;
+    loop {
+        tokio::time::sleep(telemetry::PAUSE).await;
+        let sent = trace.send_so_far(telemetry::TIME_MAX).await;
+        // Said once, until it is well again.
+        match &sent {
+            Err(error) if !is_lost => warn!("failed to send traces: {error}"),
+            Ok(()) | Err(_) => {}
+        }
+        is_lost = sent.is_err();
     }
 }
 

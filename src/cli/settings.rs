@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::args;
 use crate::cluster::live::RetryPolicy;
 use crate::contract::kinds::SYSTEM_NAMESPACE;
+use crate::core::legacy::PodLayout;
 use crate::core::promise::{WorkflowAction, WorkflowType};
 use crate::files::tree::Limits;
 use crate::local::run::Run;
@@ -34,8 +35,13 @@ fn object(target: &args::Target) -> ObjectVariables<'_> {
 pub(super) fn retry_policy(common: &args::Common, only_looks: bool) -> RetryPolicy {
     let policy = RetryPolicy::default();
     let unless_told = if only_looks { Duration::ZERO } else { policy.refusal_time_max };
-    let refusal_time_max = common.refusal_wait.map_or(unless_told, Duration::from_secs);
-    RetryPolicy { refusal_time_max, ..policy }
+    refusals(common, RetryPolicy { refusal_time_max: unless_told, ..policy })
+}
+
+/// A policy, with the time for which refusals are doubted where one is told.
+pub(super) fn refusals(common: &args::Common, policy: RetryPolicy) -> RetryPolicy {
+    let told = common.refusal_wait.map(Duration::from_secs);
+    RetryPolicy { refusal_time_max: told.unwrap_or(policy.refusal_time_max), ..policy }
 }
 
 /// What the reader takes.
@@ -61,6 +67,11 @@ pub(super) fn writer(args: &args::Writer) -> Result<writer::Writer, SettingsErro
         resource_namespace: given(&args.resource_namespace),
         workflow_type: args.workflow_type.clone(),
         dry_run: is_true(&args.dry_run.dry_run),
+        layout: match args.layout {
+            args::OutputLayout::Today => PodLayout::Today,
+            args::OutputLayout::Early => PodLayout::Early,
+            args::OutputLayout::Xaas => PodLayout::Xaas,
+        },
         trace_parent: args.trace_parent.clone(),
         trace_state: args.trace_state.clone(),
         limits: Limits {

@@ -24,6 +24,8 @@ pub const OBJECT_NAMESPACE: &str = "KRATIX_OBJECT_NAMESPACE";
 pub const CRD_PLURAL: &str = "KRATIX_CRD_PLURAL";
 /// Exactly `true` for an object without namespace; anything else means namespaced.
 pub const CLUSTER_SCOPED: &str = "KRATIX_CLUSTER_SCOPED";
+/// `configure` or `delete`; only in the early layout (contract.md 14).
+pub const OPERATION: &str = "KRATIX_OPERATION";
 /// Exactly `true` in a dry run; otherwise absent.
 pub const DRY_RUN: &str = "KRATIX_DRY_RUN";
 /// Exactly `true` on the status container of the last pipeline of a workflow.
@@ -40,6 +42,8 @@ pub const TRACE_STATE: &str = "KRATIX_TRACE_STATE";
 pub const LOGGER_PREFIX: &str = "KRATIX_LOGGER_PREFIX";
 /// Image of the three containers; read where Jobs are made, not in a pod (contract.md 1.5).
 pub const ADAPTER_IMAGE: &str = "PIPELINE_ADAPTER_IMG";
+/// Secret to pull that image with; read where Jobs are made, not in a pod (contract.md 1.5).
+pub const ADAPTER_PULL_SECRET: &str = "PIPELINE_ADAPTER_PULL_SECRET";
 
 /// The eleven variables of contract.md 1.1, in the order in which Kratix writes them.
 pub const OBJECT_VARIABLES: [&str; 11] = [
@@ -57,7 +61,7 @@ pub const OBJECT_VARIABLES: [&str; 11] = [
 ];
 
 /// Every variable of a pod.
-pub const ALL: [&str; 18] = [
+pub const ALL: [&str; 19] = [
     WORKFLOW_ACTION,
     WORKFLOW_TYPE,
     PROMISE_NAME,
@@ -69,6 +73,7 @@ pub const ALL: [&str; 18] = [
     OBJECT_NAMESPACE,
     CRD_PLURAL,
     CLUSTER_SCOPED,
+    OPERATION,
     DRY_RUN,
     IS_LAST_PIPELINE,
     INPUT_DIR,

@@ -14,6 +14,8 @@ pub const WORKFLOW_TYPE: &str = "kratix.io/workflow-type";
 pub const WORKFLOW_ACTION: &str = "kratix.io/workflow-action";
 /// Type of a Work: the `--workflow-type` it was written with.
 pub const WORK_TYPE: &str = "kratix.io/work-type";
+/// Value of [`WORK_TYPE`] of the Work that holds `spec.dependencies` of a Promise.
+pub const STATIC_DEPENDENCY: &str = "static-dependency";
 /// Hash of what a Job was made from (contract.md 6.2).
 pub const HASH: &str = "kratix.io/hash";
 /// `true` on requests and Works of a dry run.
@@ -34,8 +36,12 @@ pub const RECONCILIATION_INTERVAL: &str = "kratix.io/reconciliation-interval";
 pub const PIPELINE_NAMESPACE: &str = "kratix.io/pipeline-namespace";
 /// Value of [`RESOURCE_NAMESPACE`] on rights for all namespaces (contract.md 4.6).
 pub const ALL_NAMESPACES: &str = "kratix_all_namespaces";
+/// What stands for all namespaces in the name of a right (contract.md 4.6).
+pub const ALL_NAMESPACES_NAME: &str = "kratix-all-namespaces";
 /// Number of the run that a Job is; annotation, ours. No two Jobs of one workflow have the same.
 pub const RUN: &str = "bookend/run";
+/// By whose rules a Pipeline's pod is laid out; annotation of a Pipeline, ours. `early` or `xaas`; without it, today's.
+pub const LAYOUT: &str = "bookend/layout";
 /// Number of the run for which labels that ask for one were last taken off; annotation of the object, ours. A label that
 /// is set after that asks for another run.
 pub const ANSWERED_RUN: &str = "bookend/answered-run";
@@ -64,7 +70,7 @@ pub const JOB_RESOURCE_KIND: &str = "kratix.io/job-resource-kind";
 pub const JOB_RESOURCE_API_VERSION: &str = "kratix.io/job-resource-api-version";
 
 /// Labels and annotations of this file that a test compares with `docs/contract.md`.
-pub const ALL: [&str; 28] = [
+pub const ALL: [&str; 29] = [
     PROMISE_NAME,
     RESOURCE_NAME,
     RESOURCE_NAMESPACE,
@@ -82,6 +88,7 @@ pub const ALL: [&str; 28] = [
     RECONCILIATION_INTERVAL,
     PIPELINE_NAMESPACE,
     RUN,
+    LAYOUT,
     ANSWERED_RUN,
     PROMISE_VERSION,
     MANAGED_BY,

@@ -8,6 +8,12 @@ pub const INPUT_DIR: &str = "/kratix/input";
 pub const OUTPUT_DIR: &str = "/kratix/output";
 /// Where users' containers write status, selectors and workflow control.
 pub const METADATA_DIR: &str = "/kratix/metadata";
+/// [`INPUT_DIR`] of `xaasRequestPipeline`: the object, then what the stage before has left (contract.md 14).
+pub const XAAS_INPUT_DIR: &str = "/input";
+/// [`OUTPUT_DIR`] of `xaasRequestPipeline`; each stage has its own.
+pub const XAAS_OUTPUT_DIR: &str = "/output";
+/// [`METADATA_DIR`] of `xaasRequestPipeline`.
+pub const XAAS_METADATA_DIR: &str = "/metadata";
 /// Root of the folders that the writer and the status updater see.
 pub const WORK_CREATOR_DIR: &str = "/work-creator-files";
 /// Path of the binary in every image; Kratix hard-codes it.
@@ -24,6 +30,8 @@ pub const OBJECT_FILE: &str = "object.yaml";
 pub const STATUS_FILE: &str = "status.yaml";
 /// Name of the destination selectors' file in the metadata folder (contract.md 7.1).
 pub const DESTINATION_SELECTORS_FILE: &str = "destination-selectors.yaml";
+/// Name of the selectors' file of `xaasRequestPipeline` in the metadata folder (contract.md 14).
+pub const CLUSTER_SELECTORS_FILE: &str = "cluster-selectors.yaml";
 /// Name of the workflow control file in the metadata folder (contract.md 7.2).
 pub const WORKFLOW_CONTROL_FILE: &str = "workflow-control.yaml";
 /// Name of the Promise's selectors' file in the writer's `kratix-system` folder (contract.md 3.1).
@@ -89,6 +97,11 @@ impl Layout {
     /// Path of the destination selectors.
     pub fn destination_selectors_path(&self) -> PathBuf {
         self.metadata_dir.join(DESTINATION_SELECTORS_FILE)
+    }
+
+    /// Path of a file in the metadata folder.
+    pub fn metadata_path(&self, file: &str) -> PathBuf {
+        self.metadata_dir.join(file)
     }
 
     /// Path of the workflow control file.

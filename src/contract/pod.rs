@@ -8,7 +8,9 @@ pub mod container {
     pub const WORK_WRITER: &str = "work-writer";
     /// Takes the status out; the only one that is no init container.
     pub const STATUS_WRITER: &str = "status-writer";
-    /// All of them.
+    /// Start of the names of the containers of `xaasRequestPipeline`, which has images only; a number from 1 follows.
+    pub const STAGE_PREFIX: &str = "stage-";
+    /// All that Kratix adds.
     pub const ALL: [&str; 3] = [READER, STATUS_WRITER, WORK_WRITER];
 }
 
@@ -41,6 +43,8 @@ pub mod flag {
     pub const RESOURCE_NAME: &str = "--resource-name";
     /// Namespace of the request; only when the Promise sets `pipelineNamespace`.
     pub const RESOURCE_NAMESPACE: &str = "--resource-namespace";
+    /// By whose rules the output is taken; ours, only for a Pipeline with [`crate::contract::labels::LAYOUT`].
+    pub const LAYOUT: &str = "--layout";
 }
 
 /// Volumes that Kratix adds before the user's own.
@@ -53,6 +57,8 @@ pub mod volume {
     pub const SHARED_OUTPUT: &str = "shared-output";
     /// Status, selectors and workflow control.
     pub const SHARED_METADATA: &str = "shared-metadata";
+    /// Start of the names of volumes between two stages of `xaasRequestPipeline`; the number of the first follows.
+    pub const HOP_PREFIX: &str = "hop-";
 }
 
 /// Where the writer and the status step find the shared volumes.
@@ -73,5 +79,7 @@ pub const SCHEDULING_PREFIX: &str = "destination-selectors-";
 pub const SOURCE_PROMISE: &str = "promise";
 /// `source` of a selector that a promise workflow wrote.
 pub const SOURCE_PROMISE_WORKFLOW: &str = "promise-workflow";
+/// End of the service account's name of `xaasRequestPipeline`, after that of the Promise (contract.md 14).
+pub const XAAS_ACCOUNT_SUFFIX: &str = "-default-promise-pipeline";
 /// Start of every Job's name.
 pub const JOB_PREFIX: &str = "kratix-";

@@ -2,7 +2,9 @@
 
 pub mod config;
 pub mod control;
+pub mod crd;
 pub mod hash;
+pub mod legacy;
 pub mod naming;
 pub mod object;
 pub mod pipeline;

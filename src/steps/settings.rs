@@ -12,6 +12,7 @@ use super::status::{FILE_BYTES_MAX, Status};
 use super::writer::Writer;
 use crate::contract::pod::{command, flag};
 use crate::contract::{Kind, ObjectKey, env, labels, layout};
+use crate::core::legacy::PodLayout;
 use crate::exit::{Exit, Fault};
 
 /// One of the three steps, and the folder of the pod it works on.
@@ -44,6 +45,12 @@ pub enum SettingsError {
     /// Settings without which a step has nothing to do.
     #[error("{0}")]
     NotTold(NotTold),
+    /// A layout that does not exist.
+    #[error("unknown layout `{word}` for the writer")]
+    Layout {
+        /// The name.
+        word: String,
+    },
     /// A flag without a value.
     #[error("the flag `{flag}` of the writer has no value")]
     NoValue {
@@ -60,7 +67,10 @@ impl Fault for SettingsError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::NotTold(missing) => Some(missing.hint()),
-            Self::Command { .. } | Self::Argument { .. } | Self::NoValue { .. } => None,
+            Self::Command { .. }
+            | Self::Argument { .. }
+            | Self::Layout { .. }
+            | Self::NoValue { .. } => None,
         }
     }
 }
@@ -250,13 +260,23 @@ fn writer(flags: &BTreeMap<&str, &str>, variables: Variables<'_>) -> Result<Writ
         resource_namespace: given(flag::RESOURCE_NAMESPACE),
         workflow_type: given(flag::WORKFLOW_TYPE).unwrap_or_else(|| "resource".into()),
         dry_run: variables.is_true(env::DRY_RUN),
+        layout: layout(text(flags, flag::LAYOUT))?,
         trace_parent: variables.text(env::TRACE_PARENT).to_owned(),
         trace_state: variables.text(env::TRACE_STATE).to_owned(),
         ..Writer::new(promise, pipeline)
     })
 }
 
-const WRITER_FLAGS: [&str; 7] = [
+/// Returns the layout of that name; an empty one is today's.
+fn layout(word: &str) -> Result<PodLayout, SettingsError> {
+    match word {
+        "" => Ok(PodLayout::Today),
+        word => PodLayout::from_name(word)
+            .ok_or_else(|| SettingsError::Layout { word: word.to_owned() }),
+    }
+}
+
+const WRITER_FLAGS: [&str; 8] = [
     flag::INPUT_DIRECTORY,
     flag::PROMISE_NAME,
     flag::PIPELINE_NAME,
@@ -264,6 +284,7 @@ const WRITER_FLAGS: [&str; 7] = [
     flag::WORKFLOW_TYPE,
     flag::RESOURCE_NAME,
     flag::RESOURCE_NAMESPACE,
+    flag::LAYOUT,
 ];
 
 /// Reads `--flag value` and `--flag=value`; the last of a flag counts.

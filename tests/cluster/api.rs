@@ -48,7 +48,28 @@ pub(crate) fn node() -> &'static Api {
     })
 }
 
+/// Returns the API server that a reconciler works on, with the CRDs in it.
+pub(crate) fn reconciled() -> &'static Api {
+    static API: OnceLock<Api> = OnceLock::new();
+    API.get_or_init(|| {
+        let api = Api::connect("BOOKEND_TEST_MANAGER");
+        api.install_namespaces();
+        api.install_kinds();
+        api
+    })
+}
+
 impl Api {
+    /// The client, for watches.
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// Where futures run.
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
     fn connect(marker: &str) -> Self {
         assert!(
             std::env::var_os(marker).is_some(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use bookend::contract::{env, labels, layout};
+use bookend::contract::{env, finalizers, labels, layout};
 
 fn document() -> String {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/contract.md");
@@ -32,7 +32,7 @@ fn in_code() -> BTreeSet<&'static str> {
         layout::WORKFLOW_CONTROL_FILE,
         layout::PROMISE_SCHEDULING_FILE,
     ];
-    env::ALL.into_iter().chain(labels::ALL).chain(paths).collect()
+    env::ALL.into_iter().chain(labels::ALL).chain(finalizers::ALL).chain(paths).collect()
 }
 
 #[test]

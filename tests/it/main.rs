@@ -21,6 +21,7 @@ mod drop_in;
 mod failing;
 mod golden;
 mod hostile;
+mod install;
 mod metadata;
 mod observed;
 mod pipeline_golden;
@@ -41,3 +42,7 @@ mod yaml_write;
 #[path = "../support/golden/mod.rs"]
 #[allow(dead_code, reason = "shared with tests/cluster")]
 mod support;
+
+#[path = "../support/steps/mod.rs"]
+#[allow(dead_code, reason = "shared with tests/cluster")]
+mod steps;

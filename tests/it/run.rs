@@ -14,6 +14,7 @@ macro_rules! needs_namespaces {
 mod binary;
 mod engine;
 mod errors;
+mod older;
 mod pod_spec;
 pub(crate) mod support;
 mod workflow;

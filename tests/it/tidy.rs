@@ -18,6 +18,8 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("steps", &["contract", "exit", "files", "cluster", "core"]),
     ("show", &["contract", "exit", "files", "cluster", "core"]),
     ("local", &["contract", "exit", "files", "cluster", "core", "steps", "effect"]),
+    ("reconcile", &["contract", "exit", "files", "cluster", "core", "effect"]),
+    ("install", &["contract", "exit", "files", "core"]),
     (
         "cli",
         &[
@@ -27,7 +29,9 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
             "cluster",
             "core",
             "steps",
+            "install",
             "local",
+            "reconcile",
             "show",
             "logging",
             "report",

@@ -6,11 +6,21 @@ use serde_json::{Map, Value, json};
 use super::job::to_json;
 use super::{Plan, volumes};
 use crate::contract::{layout, pod};
+use crate::core::legacy::PodLayout;
 use crate::core::promise::{Container, WorkflowAction};
 
 impl Plan<'_> {
+    /// Those that run one after the other, and the one for which the pod stays.
+    pub(super) fn containers(&self) -> (Vec<Value>, Value) {
+        let mut before = self.init_containers();
+        // A pod needs one container that is no init container: where nothing of the platform follows, the last stage.
+        let last = if self.has_status() { None } else { before.pop() };
+        let main = last.unwrap_or_else(|| self.main_container());
+        (before, main)
+    }
+
     /// The reader, the user's containers in order, and in a configure workflow the writer.
-    pub(super) fn init_containers(&self) -> Vec<Value> {
+    fn init_containers(&self) -> Vec<Value> {
         let reader = self.adapter(
             pod::container::READER,
             vec![pod::command::READER.into()],
@@ -30,7 +40,7 @@ impl Plan<'_> {
     }
 
     /// The status step.
-    pub(super) fn main_container(&self) -> Value {
+    fn main_container(&self) -> Value {
         self.adapter(
             pod::container::STATUS_WRITER,
             vec![pod::command::UPDATE_STATUS.into()],
@@ -51,7 +61,9 @@ impl Plan<'_> {
         let name = self.request.map(|request| (pod::flag::RESOURCE_NAME, request.name()));
         let namespace =
             self.said_namespace().map(|namespace| (pod::flag::RESOURCE_NAMESPACE, namespace));
-        let flags = always.into_iter().chain(name).chain(namespace);
+        let layout = self.pipeline.layout;
+        let layout = (layout != PodLayout::Today).then(|| (pod::flag::LAYOUT, layout.as_str()));
+        let flags = always.into_iter().chain(name).chain(namespace).chain(layout);
         [pod::command::WORK_CREATOR]
             .into_iter()
             .chain(flags.flat_map(|(flag, value)| [flag, value]))
@@ -84,9 +96,8 @@ impl Plan<'_> {
     /// One of the user's containers: its own settings, else the installation's.
     fn stage(&self, own: &Container) -> Value {
         let config = self.input.config;
-        let variables = self.object_variables().into_iter().chain(own.env.iter().map(to_json));
-        let mounts =
-            volumes::stage_mounts().into_iter().chain(own.volume_mounts.iter().map(to_json));
+        let variables = self.stage_variables().into_iter().chain(own.env.iter().map(to_json));
+        let mounts = self.stage_mounts().into_iter().chain(own.volume_mounts.iter().map(to_json));
         let policy = match own.image_pull_policy.as_str() {
             "" => &config.image_pull_policy,
             policy => policy,

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::Plan;
 use super::metadata::group_and_version;
 use crate::contract::{env, labels};
+use crate::core::legacy::PodLayout;
 
 /// A variable as Kubernetes stores it: an empty value is left out.
 fn variable(name: &str, value: &str) -> Value {
@@ -34,6 +35,13 @@ impl Plan<'_> {
         ];
         let pairs = env::OBJECT_VARIABLES.into_iter().zip(values);
         pairs.map(|(name, value)| variable(name, value)).chain(self.dry_run_variable()).collect()
+    }
+
+    /// Those of the user's containers: the object's, and in the early layout the action under its old name.
+    pub(super) fn stage_variables(&self) -> Vec<Value> {
+        let is_early = self.pipeline.layout == PodLayout::Early;
+        let operation = is_early.then(|| variable(env::OPERATION, self.input.action.as_str()));
+        self.object_variables().into_iter().chain(operation).collect()
     }
 
     /// The writer's: the trace from the pod's annotations, and whether this is a dry run.

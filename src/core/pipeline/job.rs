@@ -29,6 +29,9 @@ pub fn job(input: &JobInput<'_>) -> Result<Object, PipelineError> {
     if let Some(limit) = own.or(input.config.backoff_limit) {
         spec.insert("backoffLimit".into(), limit.into());
     }
+    if let Some(deadline) = input.config.job_deadline {
+        spec.insert("activeDeadlineSeconds".into(), deadline.as_secs().into());
+    }
     spec.insert("template".into(), json!({"metadata": pod_metadata, "spec": plan.pod_spec()}));
 
     let mut job = Object::new(&kinds::JOB, Some(plan.namespace), &plan.run(&hash).job_name()?);
@@ -49,8 +52,9 @@ impl Plan<'_> {
         };
         let mut spec = Map::new();
         spec.insert("volumes".into(), self.volumes().into());
-        spec.insert("initContainers".into(), self.init_containers().into());
-        spec.insert("containers".into(), vec![self.main_container()].into());
+        let (before, main) = self.containers();
+        spec.insert("initContainers".into(), before.into());
+        spec.insert("containers".into(), vec![main].into());
         spec.insert("restartPolicy".into(), or(&own.restart_policy, RESTART_POLICY));
         spec.insert("serviceAccountName".into(), or(&own.rbac.service_account, &self.id));
         let secrets = self.pull_secrets();

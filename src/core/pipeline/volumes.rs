@@ -6,6 +6,7 @@ use super::Plan;
 use super::job::to_json;
 use super::scheduling::config_map_name;
 use crate::contract::{layout, pod};
+use crate::core::legacy::PodLayout;
 use crate::core::promise::WorkflowAction;
 
 fn mount(volume: &str, path: &str) -> Value {
@@ -17,17 +18,6 @@ pub(super) fn reader_mounts() -> Vec<Value> {
     vec![
         mount(pod::volume::SHARED_INPUT, layout::INPUT_DIR),
         mount(pod::volume::SHARED_OUTPUT, layout::OUTPUT_DIR),
-    ]
-}
-
-/// The mounts of every user's container. The object is the same for all of them, so nobody may change it.
-pub(super) fn stage_mounts() -> Vec<Value> {
-    let mut input = mount(pod::volume::SHARED_INPUT, layout::INPUT_DIR);
-    input["readOnly"] = true.into();
-    vec![
-        input,
-        mount(pod::volume::SHARED_OUTPUT, layout::OUTPUT_DIR),
-        mount(pod::volume::SHARED_METADATA, layout::METADATA_DIR),
     ]
 }
 
@@ -46,6 +36,33 @@ pub(super) fn status_mounts() -> Vec<Value> {
 }
 
 impl Plan<'_> {
+    /// Whether the pod has a metadata folder: the early layout has none in a delete workflow.
+    fn has_metadata(&self) -> bool {
+        self.pipeline.layout != PodLayout::Early || self.input.action == WorkflowAction::Configure
+    }
+
+    /// Whether the status step runs: there is nothing that it could read without a metadata folder.
+    pub(super) fn has_status(&self) -> bool {
+        self.has_metadata()
+    }
+
+    /// The mounts of every user's container.
+    ///
+    /// The object is the same for all of them, so nobody may change it. In the early layout one stage may leave files
+    /// for the next there (contract.md 14).
+    pub(super) fn stage_mounts(&self) -> Vec<Value> {
+        let mut input = mount(pod::volume::SHARED_INPUT, layout::INPUT_DIR);
+        if self.pipeline.layout != PodLayout::Early {
+            input["readOnly"] = true.into();
+        }
+        let metadata =
+            self.has_metadata().then(|| mount(pod::volume::SHARED_METADATA, layout::METADATA_DIR));
+        [input, mount(pod::volume::SHARED_OUTPUT, layout::OUTPUT_DIR)]
+            .into_iter()
+            .chain(metadata)
+            .collect()
+    }
+
     /// Kratix's volumes, then the pipeline's own.
     pub(super) fn volumes(&self) -> Vec<Value> {
         let scheduling = (self.input.action == WorkflowAction::Configure).then(|| {
@@ -60,9 +77,14 @@ impl Plan<'_> {
                 },
             })
         });
-        let shared =
-            [pod::volume::SHARED_INPUT, pod::volume::SHARED_OUTPUT, pod::volume::SHARED_METADATA];
-        let shared = shared.map(|name| json!({"name": name, "emptyDir": {}}));
+        let metadata = self.has_metadata().then_some(pod::volume::SHARED_METADATA);
+        let shared = [pod::volume::SHARED_INPUT, pod::volume::SHARED_OUTPUT];
+        let shared = shared.into_iter().chain(metadata);
+        let source = match &self.input.config.volume_size {
+            Some(size) => json!({"sizeLimit": size}),
+            None => json!({}),
+        };
+        let shared = shared.map(|name| json!({"name": name, "emptyDir": source}));
         let own = self.pipeline.spec.volumes.iter().map(to_json);
         scheduling.into_iter().chain(shared).chain(own).collect()
     }

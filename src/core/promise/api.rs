@@ -86,6 +86,11 @@ impl Api {
             crd: crd.clone(),
         })
     }
+
+    /// Returns the name that its CRD must have: plural and group.
+    pub fn crd_name(&self) -> String {
+        format!("{}.{}", self.kind.plural, self.kind.group)
+    }
 }
 
 /// Returns the name of the version with `storage: true`, else of the first.

@@ -6,7 +6,8 @@ use jiff::SignedDuration;
 
 use super::{Pipeline, Promise, WorkflowAction, WorkflowType, pod_check};
 use crate::contract::{labels, pod};
-use crate::core::pipeline;
+use crate::core::legacy::PodLayout;
+use crate::core::{pipeline, rbac};
 
 /// Longest id of a pipeline that Kratix's webhook accepts, in characters.
 pub const PIPELINE_ID_CHARS_MAX: usize = 60;
@@ -27,6 +28,8 @@ pub struct Finding {
     pub path: String,
     /// What.
     pub message: String,
+    /// What to do, where the message does not say so.
+    pub hint: Option<String>,
 }
 
 /// Returns the id of a pipeline: name of its service account and of its rights (contract.md 4.5).
@@ -52,6 +55,10 @@ pub fn check(promise: &Promise) -> Vec<Finding> {
         let path = "spec.workflows.config.pipelineNamespace";
         findings.fail(path, format!("`{namespace}` is no name of a namespace"));
     }
+    for path in &promise.old_fields {
+        let message = "this is the form before `spec.workflows`: it is run as written, by bookend alone; `bookend migrate` prints today's";
+        findings.warn(path, message.into());
+    }
     for path in &promise.unknown_fields {
         findings.warn(path, "no Promise has this field; an API server drops it".into());
     }
@@ -72,11 +79,11 @@ pub(super) struct Findings(pub(super) Vec<Finding>);
 
 impl Findings {
     pub(super) fn fail(&mut self, path: &str, message: String) {
-        self.0.push(Finding { fatal: true, path: path.to_owned(), message });
+        self.0.push(Finding { fatal: true, path: path.to_owned(), message, hint: None });
     }
 
     fn warn(&mut self, path: &str, message: String) {
-        self.0.push(Finding { fatal: false, path: path.to_owned(), message });
+        self.0.push(Finding { fatal: false, path: path.to_owned(), message, hint: None });
     }
 }
 
@@ -108,8 +115,31 @@ fn check_workflow(
                 format!("its id `{id}` has {length} characters, {PIPELINE_ID_CHARS_MAX} may be");
             findings.fail(&format!("{path}.metadata.name"), message);
         }
+        check_layout(pipeline, &path, findings);
         check_labels(pipeline, &path, findings);
         check_containers(pipeline, &path, findings);
+        check_permissions(pipeline, &path, findings);
+    }
+}
+
+fn check_permissions(pipeline: &Pipeline, path: &str, findings: &mut Findings) {
+    for (index, permission) in pipeline.spec.rbac.permissions.iter().enumerate() {
+        if let Some(fault) = rbac::permission_fault(permission) {
+            let path = format!("{path}.spec.rbac.permissions[{index}]");
+            findings.fail(&path, format!("Kubernetes refuses it: {fault}; {}", fault.hint()));
+        } else if rbac::has_no_effect(permission) {
+            let path = format!("{path}.spec.rbac.permissions[{index}].nonResourceURLs");
+            findings.warn(&path, "has no effect in one namespace".into());
+        }
+    }
+}
+
+fn check_layout(pipeline: &Pipeline, path: &str, findings: &mut Findings) {
+    let Some(name) = pipeline.annotations.get(labels::LAYOUT) else { return };
+    if PodLayout::from_name(name).is_none() {
+        let known = PodLayout::ALL.map(|layout| format!("`{}`", layout.as_str())).join(", ");
+        let path = format!("{path}.metadata.annotations.{}", labels::LAYOUT);
+        findings.fail(&path, format!("`{name}` is no layout: it is one of {known}"));
     }
 }
 

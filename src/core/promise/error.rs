@@ -3,6 +3,7 @@
 use super::ApiError;
 use crate::contract::kinds;
 use crate::core::control::DurationError;
+use crate::core::legacy::OldFormError;
 use crate::core::strict::StrictError;
 
 /// Why an object is no Promise that can be used.
@@ -22,13 +23,13 @@ pub enum PromiseError {
     #[error("the Promise has no `metadata.name`")]
     Unnamed,
 
-    /// A Promise of the first form, before `spec.workflows`.
-    #[error("Promise `{promise}` has the old form: `spec.{key}`")]
+    /// A Promise of the first form, before `spec.workflows`, that means nothing in today's.
+    #[error("failed to read the old form of Promise `{promise}`")]
     OldForm {
         /// Name of the Promise.
         promise: String,
-        /// The key that gave it away.
-        key: &'static str,
+        /// What is wrong with it.
+        source: OldFormError,
     },
 
     /// A key below `spec.workflows` that does not exist.
@@ -105,9 +106,7 @@ impl PromiseError {
         match self {
             Self::Kind { .. } => Some("give the Promise first, then its request".into()),
             Self::Unnamed => Some("set `metadata.name`".into()),
-            Self::OldForm { .. } => {
-                Some("rewrite it with `spec.api` and `spec.workflows`; a later release does it and runs the old form".into())
-            }
+            Self::OldForm { source, .. } => Some(source.hint()),
             Self::UnknownWorkflow { nearest: Some(nearest), path } => {
                 Some(format!("write `{nearest}` instead of the last part of `{path}`"))
             }

@@ -25,6 +25,7 @@ pub use error::PromiseError;
 pub use pipeline::{Container, JobOptions, Permission, Pipeline, PipelineSpec, Rbac};
 
 use crate::contract::{Kind, Object};
+use crate::core::hash;
 
 /// For what a workflow runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -101,6 +102,10 @@ pub struct Promise {
     pub object: Object,
     /// `metadata.name`.
     pub name: String,
+    /// `spec` in today's form, for a Promise of the old one (`xaasRequestPipeline`).
+    translated_spec: Option<Value>,
+    /// Paths of the fields of the old form.
+    pub old_fields: Vec<String>,
     /// The API it offers; `None` for a Promise without.
     pub api: Option<Api>,
     /// `spec.destinationSelectors[].matchLabels`, in order.
@@ -128,9 +133,34 @@ impl Promise {
         read::promise(object)
     }
 
+    /// Returns a Promise of which nothing but its object is known: one that cannot be read still has a name, a status,
+    /// and an end.
+    pub fn unread(object: &Object) -> Self {
+        Self {
+            object: object.clone(),
+            name: object.name().to_owned(),
+            translated_spec: None,
+            spec_hash: hash::promise_spec(object.spec()),
+            old_fields: Vec::new(),
+            api: None,
+            destination_selectors: Vec::new(),
+            required_promises: Vec::new(),
+            dependencies: Vec::new(),
+            pipeline_namespace: None,
+            reconciliation_interval: None,
+            unknown_fields: Vec::new(),
+            pipelines: BTreeMap::new(),
+        }
+    }
+
     /// Returns the pipelines of one workflow, in order.
     pub fn pipelines(&self, workflow: WorkflowType, action: WorkflowAction) -> &[Pipeline] {
         self.pipelines.get(&(workflow, action)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns `spec` in today's form: what it means, whatever form it is written in.
+    pub fn spec(&self) -> Option<&Value> {
+        self.translated_spec.as_ref().or_else(|| self.object.spec())
     }
 
     /// Returns the kind of the requests of this Promise, at the version in which they are stored.

@@ -11,7 +11,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::PromiseError;
-use crate::contract::kinds;
+use crate::contract::{kinds, labels};
+use crate::core::legacy::PodLayout;
 use crate::core::strict;
 
 /// A Pipeline: what a user's containers are, and how their pod shall run.
@@ -23,6 +24,8 @@ pub struct Pipeline {
     pub labels: BTreeMap<String, String>,
     /// `metadata.annotations`: go onto the pod.
     pub annotations: BTreeMap<String, String>,
+    /// By whose rules its pod is laid out: annotation [`labels::LAYOUT`].
+    pub layout: PodLayout,
     /// `spec`.
     pub spec: PipelineSpec,
 }
@@ -144,10 +147,13 @@ pub(super) fn read(document: &Value, path: &str) -> Result<Pipeline, PromiseErro
     if name.is_empty() {
         return Err(PromiseError::UnnamedPipeline { path: path.to_owned() });
     }
+    let annotations = document.metadata.annotations.unwrap_or_default();
+    let layout = annotations.get(labels::LAYOUT).map(String::as_str).unwrap_or_default();
     Ok(Pipeline {
         name,
         labels: document.metadata.labels.unwrap_or_default(),
-        annotations: document.metadata.annotations.unwrap_or_default(),
+        layout: PodLayout::from_name(layout).unwrap_or_default(),
+        annotations,
         spec: document.spec,
     })
 }

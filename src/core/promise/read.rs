@@ -10,13 +10,11 @@ use serde_json::{Map, Value};
 use super::{Api, Pipeline, Promise, PromiseError, WorkflowAction, WorkflowType, pipeline};
 use crate::contract::{Object, kinds};
 use crate::core::control::parse_go_duration;
-use crate::core::{hash, strict};
+use crate::core::{hash, legacy, strict};
 
 /// Keys of `spec` (contract.md 5.6).
 const SPEC_KEYS: [&str; 5] =
     ["api", "dependencies", "destinationSelectors", "requiredPromises", "workflows"];
-/// Keys of `spec` before `spec.workflows` came.
-const OLD_KEYS: [&str; 2] = ["xaasRequestPipeline", "xaasCrd"];
 /// Key of the settings beside the two workflow types.
 const CONFIG_KEY: &str = "config";
 /// Keys of `spec.workflows.config`.
@@ -42,10 +40,10 @@ pub(super) fn promise(object: &Object) -> Result<Promise, PromiseError> {
         return Err(PromiseError::Unnamed);
     }
     let reader = Reader { promise: &name };
-    let spec: Map<String, Value> = reader.field(&object.0, "", "spec")?;
-    if let Some(key) = OLD_KEYS.into_iter().find(|key| spec.contains_key(*key)) {
-        return Err(PromiseError::OldForm { promise: name, key });
-    }
+    let translated = legacy::translate(object)
+        .map_err(|source| PromiseError::OldForm { promise: name.clone(), source })?;
+    let today = translated.as_ref().map_or(object, |translated| &translated.object);
+    let spec: Map<String, Value> = reader.field(&today.0, "", "spec")?;
     let workflows: Map<String, Value> = reader.field(&spec, "spec", "workflows")?;
     let config: Map<String, Value> = reader.field(&workflows, "spec.workflows", CONFIG_KEY)?;
     refuse_unknown(&config, "spec.workflows.config", &CONFIG_KEYS)?;
@@ -62,9 +60,11 @@ pub(super) fn promise(object: &Object) -> Result<Promise, PromiseError> {
         dependencies: reader.field(&spec, "spec", "dependencies")?,
         pipeline_namespace: Some(namespace).filter(|namespace| !namespace.is_empty()),
         reconciliation_interval: reader.interval(&config)?,
-        spec_hash: hash::promise_spec(object.spec()),
+        spec_hash: hash::promise_spec(today.spec()),
         unknown_fields: unknown_fields(&spec),
         pipelines: reader.pipelines(&workflows)?,
+        translated_spec: translated.as_ref().and_then(|one| one.object.spec().cloned()),
+        old_fields: translated.map(|one| one.old_fields).unwrap_or_default(),
         name,
     })
 }

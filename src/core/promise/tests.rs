@@ -154,9 +154,13 @@ fn what_is_no_promise_is_refused() {
     let mut unnamed = promise(json!({}));
     unnamed["metadata"] = json!({});
     assert_eq!(refusal(unnamed).0, "the Promise has no `metadata.name`");
-    let (text, hint) = refusal(promise(json!({"xaasRequestPipeline": ["image"], "xaasCrd": {}})));
-    assert_eq!(text, "Promise `redis` has the old form: `spec.xaasRequestPipeline`");
-    assert!(hint.contains("later release"));
+    let (text, hint) =
+        refusal(promise(json!({"xaasRequestPipeline": ["a"], "workflows": {"a": 1}})));
+    assert_eq!(
+        text,
+        "failed to read the old form of Promise `redis`: both `spec.xaasRequestPipeline` and `spec.workflows` are set"
+    );
+    assert!(hint.contains("remove `spec.xaasRequestPipeline`"), "{hint}");
 }
 
 #[test]

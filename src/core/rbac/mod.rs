@@ -21,7 +21,7 @@ use super::promise::{Pipeline, Promise, WorkflowAction, WorkflowType, pipeline_i
 use crate::contract::{Kind, Object, kinds, labels};
 
 pub use changes::{Change, KINDS, changes, differs, kind_of, obsolete};
-pub use permissions::{Fault, permission_fault};
+pub use permissions::{Fault, has_no_effect, permission_fault};
 
 /// How much the pods of every pipeline may do without asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -155,7 +155,7 @@ pub fn grants(grantee: &Grantee<'_>) -> Result<Vec<Object>, RbacError> {
 /// Returns the right of the controller to the requests of a Promise, and its binding (contract.md 4.6).
 pub fn controller_grants(promise: &Promise) -> Option<[Object; 2]> {
     let kind = promise.request_kind()?;
-    let name = format!("{}-promise-controller", promise.name);
+    let name = format!("{}{}", promise.name, kinds::CONTROLLER_RIGHT_SUFFIX);
     let rules = [
         rule(&kind.group, &[kind.plural.to_string()], &["*"]),
         rule(&kind.group, &[format!("{}/finalizers", kind.plural)], &["update"]),

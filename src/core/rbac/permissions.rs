@@ -12,8 +12,6 @@ use crate::core::promise::{Permission, is_dns_label};
 
 /// `resourceNamespace` of a right to all namespaces.
 const EVERYWHERE: &str = "*";
-/// What stands for them in a name.
-const ALL_NAMESPACES_NAME: &str = "kratix-all-namespaces";
 
 /// What is wrong with a permission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,8 +60,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Returns what is wrong with a permission, by the rules of the API server. What it takes and what has no effect there
-/// (`nonResourceURLs` in one other namespace) is wrong as well.
+/// Returns why Kubernetes refuses a permission.
 pub fn permission_fault(permission: &Permission) -> Option<Fault> {
     let namespace = permission.resource_namespace.as_str();
     let is_everywhere = namespace == EVERYWHERE;
@@ -74,7 +71,7 @@ pub fn permission_fault(permission: &Permission) -> Option<Fault> {
         if lists.iter().any(|list| !list.is_empty()) {
             Some(Fault::UrlsAndResources)
         } else {
-            (!is_everywhere).then_some(Fault::UrlsInNamespace)
+            namespace.is_empty().then_some(Fault::UrlsInNamespace)
         }
     } else if permission.api_groups.is_empty() {
         Some(Fault::NoGroups)
@@ -84,6 +81,12 @@ pub fn permission_fault(permission: &Permission) -> Option<Fault> {
         let is_name = namespace.is_empty() || is_everywhere || is_dns_label(namespace);
         (!is_name).then_some(Fault::Namespace)
     }
+}
+
+/// Whether a permission is accepted and allows nothing: URLs are in no namespace.
+pub fn has_no_effect(permission: &Permission) -> bool {
+    !permission.non_resource_urls.is_empty()
+        && !matches!(permission.resource_namespace.as_str(), "" | EVERYWHERE)
 }
 
 /// Refuses all of them when Kubernetes refuses one.
@@ -122,7 +125,7 @@ pub(super) fn rights(plan: &Plan<'_>) -> Result<Vec<Object>, RbacError> {
         let mut objects = match namespace {
             "" => grants.within(plan.namespace, &name(None)?, &rules),
             EVERYWHERE => {
-                let role = name(Some(ALL_NAMESPACES_NAME))?;
+                let role = name(Some(labels::ALL_NAMESPACES_NAME))?;
                 let binding = name(Some(plan.namespace))?;
                 let to = (&kinds::CLUSTER_ROLE, role.as_str());
                 [
@@ -155,6 +158,8 @@ fn label(object: &mut Object, plan: &Plan<'_>, namespace: &str) {
     object.set_label(labels::WORKFLOW_ACTION, plan.grantee.action.as_str());
     match namespace {
         "" => {}
+        // Only on the role; the original leaves it off the binding.
+        EVERYWHERE if object.kind() == kinds::CLUSTER_ROLE_BINDING.kind => {}
         EVERYWHERE => object.set_label(labels::RESOURCE_NAMESPACE, labels::ALL_NAMESPACES),
         namespace => object.set_label(labels::RESOURCE_NAMESPACE, namespace),
     }

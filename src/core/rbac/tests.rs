@@ -327,10 +327,6 @@ fn what_kubernetes_refuses_is_named_before_anything_is_made() {
             "`nonResourceURLs` are in no namespace",
         ),
         (
-            json!({"nonResourceURLs": ["/x"], "verbs": ["get"], "resourceNamespace": "b"}),
-            "`nonResourceURLs` are in no namespace",
-        ),
-        (
             json!({"nonResourceURLs": ["/x"], "verbs": ["get"], "resources": ["pods"], "resourceNamespace": "*"}),
             "it has `nonResourceURLs` and resources",
         ),
@@ -361,4 +357,15 @@ fn every_word_of_the_setting_is_read() {
         assert_eq!(rights.as_str().parse(), Ok(rights));
     }
     assert!("all".parse::<Rights>().is_err());
+}
+
+#[test]
+fn urls_in_a_namespace_of_their_own_are_accepted_and_allow_nothing() {
+    let urls = json!({"nonResourceURLs": ["/x"], "verbs": ["get"], "resourceNamespace": "b"});
+    let promise = promise(&json!({}), &json!([urls]));
+    assert!(grants(&grantee(&promise, None, Rights::Least)).is_ok());
+    let findings = crate::core::promise::check(&promise);
+    assert_eq!(findings.iter().filter(|finding| finding.fatal).count(), 0, "{findings:?}");
+    let path = "spec.workflows.promise.configure[0].spec.rbac.permissions[0].nonResourceURLs";
+    assert!(findings.iter().any(|finding| finding.path == path), "{findings:?}");
 }

@@ -46,6 +46,26 @@ pub enum SelectorsError {
         /// What it is.
         found: &'static str,
     },
+    /// A document of an older system that holds no labels.
+    #[error("invalid {file}: expected a map of labels, found {found}")]
+    NotAMap {
+        /// The file's name.
+        file: &'static str,
+        /// What it is.
+        found: &'static str,
+    },
+    /// A directory where an older system knows none.
+    #[error(
+        "invalid {file}: entry with index {index} names the directory `{directory}`, and the output has none"
+    )]
+    Directory {
+        /// The file's name.
+        file: &'static str,
+        /// Which entry, from 0.
+        index: usize,
+        /// The cleaned directory.
+        directory: String,
+    },
     /// An entry is no map, or one of its values has the wrong type.
     #[error("invalid {file}: error unmarshaling JSON: expected {expected} at {at}, found {found}")]
     WrongType {
@@ -95,6 +115,10 @@ impl SelectorsError {
             Self::NotAList { .. } | Self::WrongType { .. } => {
                 "write a list of `{matchLabels: {key: value}, directory: name}`; `directory` is optional"
             }
+            Self::NotAMap { .. } => "write labels as `key: value`, one a line",
+            Self::Directory { .. } => {
+                "leave `directory` out: all files are at the root of the output"
+            }
             Self::NoLabels { .. } => "give the entry `matchLabels` with at least one label",
             Self::Duplicate { .. } => "put all labels of a directory into one entry",
             Self::SubDirectory { .. } => {
@@ -111,15 +135,7 @@ impl SelectorsError {
 ///
 /// The checks come in Kratix's order: types, labels, duplicates, directories.
 pub fn parse(document: &Node) -> Result<Vec<Entry>, SelectorsError> {
-    let file = DESTINATION_SELECTORS_FILE;
-    let mut entries = Vec::new();
-    for (index, item) in items(file, document)?.iter().enumerate() {
-        let fields = Fields::of(file, index, item)?;
-        entries.push(Entry {
-            directory: clean(&fields.text("directory")?),
-            match_labels: fields.labels()?,
-        });
-    }
+    let entries = entries(DESTINATION_SELECTORS_FILE, document)?;
     if let Some(index) = entries.iter().position(|entry| entry.match_labels.is_empty()) {
         return Err(SelectorsError::NoLabels { index });
     }
@@ -134,6 +150,19 @@ pub fn parse(document: &Node) -> Result<Vec<Entry>, SelectorsError> {
             name if name.contains('/') => return Err(SelectorsError::SubDirectory { directory }),
             _ => {}
         }
+    }
+    Ok(entries)
+}
+
+/// Reads the list of entries in a file; only its types are checked.
+pub(super) fn entries(file: &'static str, document: &Node) -> Result<Vec<Entry>, SelectorsError> {
+    let mut entries = Vec::new();
+    for (index, item) in items(file, document)?.iter().enumerate() {
+        let fields = Fields::of(file, index, item)?;
+        entries.push(Entry {
+            directory: clean(&fields.text("directory")?),
+            match_labels: fields.labels()?,
+        });
     }
     Ok(entries)
 }

@@ -10,6 +10,7 @@ pub mod engine;
 mod list;
 pub mod old;
 mod plan;
+pub mod promise;
 pub mod prune;
 pub mod request;
 mod seen;

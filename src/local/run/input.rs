@@ -14,7 +14,7 @@ use crate::files::{FileError, yaml};
 const BYTES_MAX: u64 = 64 << 20;
 
 /// Reads a stream of objects from a file; `-` is stdin.
-pub(super) fn objects(path: &Path) -> Result<Vec<Object>, RunError> {
+pub(in crate::local) fn objects(path: &Path) -> Result<Vec<Object>, RunError> {
     let failed = |source| FileError::Read { path: path.to_owned(), source };
     // Any kind of file will do: it is the user who names it, and a pipe (`<(…)`) is fine.
     let bytes = if path == Path::new("-") {
@@ -35,7 +35,7 @@ fn read(source: impl Read) -> io::Result<Vec<u8>> {
 }
 
 /// Takes the one object that `is_it` out of a file's objects.
-pub(super) fn take_one(
+pub(in crate::local) fn take_one(
     path: &Path,
     what: &str,
     objects: &mut Vec<Object>,
@@ -58,7 +58,7 @@ fn described(object: &Object) -> String {
 }
 
 /// Whether an object is a Promise.
-pub(super) fn is_promise(object: &Object) -> bool {
+pub(in crate::local) fn is_promise(object: &Object) -> bool {
     object.kind() == kinds::PROMISE.kind && group(object) == kinds::PROMISE.group
 }
 

@@ -3,7 +3,7 @@
 //! What happens next is decided by `core::workflow`, as in a cluster; this applies it.
 
 mod error;
-mod input;
+pub(super) mod input;
 mod result;
 mod workflow;
 

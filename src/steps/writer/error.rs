@@ -7,12 +7,14 @@ use crate::cluster::ClusterError;
 use crate::contract::ObjectKey;
 use crate::contract::pod::flag;
 use crate::core::control::ControlError;
+use crate::core::legacy::OutputError;
 use crate::core::selectors::SelectorsError;
 use crate::core::work::{Share, WorkError};
 use crate::core::workloads::WorkloadsError;
 use crate::exit::{Exit, Fault};
 use crate::files::FileError;
 use crate::files::tree::{TreeError, shown};
+use crate::files::yaml::YamlError;
 
 /// Why no Work was written.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +39,17 @@ pub enum WriterError {
         /// Why.
         source: ControlError,
     },
+    /// An output file is no YAML, where older rules ask for Kubernetes documents.
+    #[error("the output file `{}` is no Kubernetes document", shown(Path::new(file)))]
+    NotDocuments {
+        /// Its path below the output folder.
+        file: String,
+        /// Why.
+        source: YamlError,
+    },
+    /// The output breaks older rules.
+    #[error(transparent)]
+    Output(OutputError),
     /// The output folder cannot be published.
     #[error(transparent)]
     Tree(#[from] TreeError),
@@ -95,7 +108,11 @@ impl Fault for WriterError {
         match self {
             Self::File(error) => error.exit(),
             Self::Tree(error) => error.exit(),
-            Self::Selectors { .. } | Self::Control { .. } | Self::Workloads(_) => Exit::Input,
+            Self::Selectors { .. }
+            | Self::Control { .. }
+            | Self::NotDocuments { .. }
+            | Self::Output(_)
+            | Self::Workloads(_) => Exit::Input,
             Self::Compress(_) => Exit::Bug,
             Self::Work(_) => Exit::Usage,
             Self::WorkTooLarge { .. } | Self::RefusedAsTooLarge { .. } | Self::Contended { .. } => {
@@ -111,6 +128,10 @@ impl Fault for WriterError {
             Self::Tree(error) => error.hint(),
             Self::Selectors { source, .. } => Some(source.hint().to_owned()),
             Self::Workloads(source) => Some(source.hint()),
+            Self::Output(source) => Some(source.hint()),
+            Self::NotDocuments { .. } => Some(
+                "write Kubernetes objects only, or move the pipeline to today's layout, which takes files of any kind".into(),
+            ),
             Self::Work(error) => Some(error.hint().to_owned()),
             Self::WorkTooLarge { biggest, .. } => {
                 let advice = "write less to the output folder, or raise `--max-work-bytes` if the cluster takes more";

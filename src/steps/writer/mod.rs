@@ -15,11 +15,12 @@ use crate::contract::kinds::SYSTEM_NAMESPACE;
 use crate::contract::object::OBJECT_BYTES_MAX;
 use crate::contract::{Node, Object};
 use crate::core::control::{self, Control};
+use crate::core::legacy::{self, PodLayout};
 use crate::core::selectors::{self, Entry, Selector};
 use crate::core::work::{self, Identity, Trace};
 use crate::core::workloads::{self, Group, Packer, Workload};
 use crate::files::tree::{Limits, Tree, TreeFile};
-use crate::files::{read, tree};
+use crate::files::{read, tree, yaml};
 
 pub use error::WriterError;
 pub use preview::{Preview, preview};
@@ -41,6 +42,8 @@ pub struct Writer {
     pub workflow_type: String,
     /// Whether the Work shall go to dry-run Destinations only.
     pub dry_run: bool,
+    /// By whose rules the output is taken.
+    pub layout: PodLayout,
     /// W3C trace parent, empty for none. Not checked.
     pub trace_parent: String,
     /// W3C trace state, empty for none; without parent it is ignored.
@@ -62,6 +65,7 @@ impl Writer {
             resource_namespace: None,
             workflow_type: "promise".to_owned(),
             dry_run: false,
+            layout: PodLayout::Today,
             trace_parent: String::new(),
             trace_state: String::new(),
             limits: Limits::default(),
@@ -167,7 +171,7 @@ fn plan(context: &Context, args: &Writer) -> Result<Plan, WriterError> {
     observed::joins(&args.trace_parent, &args.trace_state);
     let identity = args.identity();
     identity.check()?;
-    let entries = read_selectors(&context.layout.destination_selectors_path())?;
+    let entries = read_selectors(context, args.layout)?;
     let control = read_control(&context.layout.workflow_control_path())?;
     if control.stops() {
         return Ok(Plan::Stop(control));
@@ -189,6 +193,10 @@ fn gather(
 ) -> Result<(Object, usize, usize), WriterError> {
     let tree = tree::walk(&context.layout.output_dir, args.limits)?;
     debug!(files = tree.files.len(), bytes = tree.bytes(), "walked the output folder");
+    if args.layout.takes_only_documents() {
+        legacy::check_paths(tree.folders.iter().map(String::as_str))
+            .map_err(WriterError::Output)?;
+    }
     let promise = read_promise_selectors(&context.layout.promise_scheduling_path());
     warn_of_contradictions(&entries, promise.as_deref().unwrap_or_default());
     let source = format!("{}-workflow", args.workflow_type);
@@ -200,23 +208,42 @@ fn gather(
         default.selectors.extend(promise?);
     }
     let numbers = (groups.len(), tree.files.len());
-    Ok((work::build(identity, pack(&tree, groups)?, executed_at), numbers.0, numbers.1))
+    Ok((
+        work::build(identity, pack(&tree, groups, args.layout)?, executed_at),
+        numbers.0,
+        numbers.1,
+    ))
 }
 
 /// Reads and compresses one file after the other: no two contents are in memory uncompressed.
-fn pack(tree: &Tree, groups: Vec<Group<&TreeFile>>) -> Result<Vec<Group<Workload>>, WriterError> {
+fn pack(
+    tree: &Tree,
+    groups: Vec<Group<&TreeFile>>,
+    layout: PodLayout,
+) -> Result<Vec<Group<Workload>>, WriterError> {
     let mut reader = tree.reader()?;
     let mut packer = Packer::default();
     let mut packed = Vec::with_capacity(groups.len());
     for Group { directory, selectors, files } in groups {
         let mut workloads = Vec::with_capacity(files.len());
         for file in files {
-            let content = packer.pack(reader.read(file)?).map_err(WriterError::Compress)?;
+            let bytes = reader.read(file)?;
+            if layout.takes_only_documents() {
+                check_documents(&file.path, bytes)?;
+            }
+            let content = packer.pack(bytes).map_err(WriterError::Compress)?;
             workloads.push(Workload { filepath: file.path.clone(), content });
         }
         packed.push(Group { directory, selectors, files: workloads });
     }
     Ok(packed)
+}
+
+/// Fails unless a file holds Kubernetes documents and nothing else.
+fn check_documents(file: &str, bytes: &[u8]) -> Result<(), WriterError> {
+    let objects = yaml::parse_objects(bytes)
+        .map_err(|source| WriterError::NotDocuments { file: file.to_owned(), source })?;
+    legacy::check_objects(file, &objects).map_err(WriterError::Output)
 }
 
 /// Returns the size of the Work as it would be created, if that is not too large.
@@ -230,9 +257,15 @@ fn check_size(args: &Writer, identity: &Identity, work: &Object) -> Result<u64, 
     Err(WriterError::WorkTooLarge { identifier: identity.identifier(), bytes, max, biggest })
 }
 
-fn read_selectors(path: &Path) -> Result<Vec<Entry>, WriterError> {
-    selectors::parse(&read_document(path)?)
-        .map_err(|source| WriterError::Selectors { path: path.to_owned(), source })
+fn read_selectors(context: &Context, layout: PodLayout) -> Result<Vec<Entry>, WriterError> {
+    let file = layout.selectors_file();
+    let path = context.layout.metadata_path(file);
+    let document = read_document(&path)?;
+    let entries = match layout {
+        PodLayout::Today => selectors::parse(&document),
+        PodLayout::Early | PodLayout::Xaas => legacy::parse_selectors(file, &document),
+    };
+    entries.map_err(|source| WriterError::Selectors { path, source })
 }
 
 fn read_promise_selectors(path: &Path) -> Result<Vec<Selector>, WriterError> {

@@ -5,7 +5,7 @@ mod crowd;
 mod debug;
 mod drop_in;
 mod faults;
-mod kit;
+pub(crate) mod kit;
 mod message;
 mod middle;
 mod node;

@@ -1,113 +1,109 @@
-//! Reads one recorded case from the folder of all recordings.
+//! What went into a recorded case, and what came out, gathered from its steps.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
-
-use bookend::contract::{Object, labels};
+use bookend::contract::labels;
 use serde_json::{Value, json};
 
-use super::defaults::{remove, without_defaults};
-use super::{Case, object, sorted};
+use super::Case;
+use super::rights::Step;
+use crate::steps::case;
 
-/// Reads one recorded case: every version of its objects that was seen.
-pub(super) fn read_recording(dir: &Path) -> Case {
-    const NOT_REQUESTS: [&str; 6] = [
-        "",
-        "batch",
-        "rbac.authorization.k8s.io",
-        "apiextensions.k8s.io",
-        "platform.kratix.io",
-        "apps",
-    ];
-    const RIGHTS: [&str; 5] =
-        ["ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"];
-    let about: Value = serde_json::from_slice(&fs::read(dir.join("case.json")).unwrap()).unwrap();
+/// Kinds of rights, with the account they are for.
+const RIGHTS: [&str; 5] =
+    ["ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"];
+
+/// Stands for whatever uid an object had.
+const UID: &str = "uid";
+
+/// Every version of its objects that was seen.
+pub(super) fn made_of(recorded: &case::Case) -> Case {
     let mut case = Case {
-        config: about["config"]["config"]
+        config: recorded.config["config"]
             .as_str()
             .map(|text| bookend::files::yaml::parse(text.as_bytes()).unwrap().into_json().unwrap()),
         ..Case::default()
     };
-    let mut jobs = BTreeMap::new();
-    for step in sorted(&dir.join("steps")) {
-        for line in fs::read_to_string(step.join("raw.jsonl")).unwrap().lines() {
-            let mut value: Value = serde_json::from_str(line).unwrap();
-            slim(&mut value);
-            let object = object(&value);
-            let group = object.api_version().split_once('/').map_or("", |(group, _)| group);
-            match object.kind() {
-                "Promise" => add(&mut case.promises, value),
-                // The version in use, which the live Promise may have left behind.
-                "PromiseRevision" => add(&mut case.promises, revised(&object)),
-                "ConfigMap" if object.label(labels::PROMISE_NAME).is_some() => {
-                    add(&mut case.config_maps, value);
+    let is_right = |it: &&Value| RIGHTS.contains(&it["kind"].as_str().unwrap());
+    case.before = recorded.pre.iter().filter(is_right).cloned().collect();
+    for step in &recorded.steps {
+        let mut seen = Step { name: step.name.clone(), ..Step::default() };
+        for (key, meaning) in &step.objects {
+            let object = object(key, meaning, recorded);
+            let kind = object["kind"].as_str().unwrap();
+            let is_of_promise = object["metadata"]["labels"][labels::PROMISE_NAME].is_string();
+            match kind {
+                "Promise" => {
+                    seen.going |= meaning["metadata"]["isGoing"] == true;
+                    seen.promises.push(add(&mut case.promises, object));
+                }
+                "ConfigMap" if is_of_promise => {
+                    add(&mut case.config_maps, object);
                 }
                 "Job" => {
-                    let created = object.creation_timestamp().unwrap().to_owned();
-                    without_defaults(&mut value);
-                    jobs.entry((created, object.name().to_owned())).or_insert(value);
+                    let name = object["metadata"]["name"].clone();
+                    if !case.jobs.iter().any(|job| job["metadata"]["name"] == name) {
+                        seen.started.push(name.as_str().unwrap().to_owned());
+                        case.jobs.push(object);
+                    }
                 }
-                kind if RIGHTS.contains(&kind) && is_default_grant(&object) => {
-                    without_identity(&mut value);
-                    add(&mut case.rights, value);
+                _ if RIGHTS.contains(&kind) && is_of_promise => {
+                    seen.rights.push(add(&mut case.rights, object));
                 }
-                _ if !NOT_REQUESTS.contains(&group) => add(&mut case.requests, value),
+                _ if recorded.requests.iter().any(|it| it["kind"] == kind) => {
+                    add(&mut case.requests, object);
+                }
                 _ => {}
             }
         }
+        case.steps.push(seen);
     }
-    case.jobs = jobs.into_values().collect();
     case
 }
 
-/// Whether these rights are of those that every pipeline gets: not for what it asks for beyond, not the controller's.
-fn is_default_grant(object: &Object) -> bool {
-    let labels = object.at(&["metadata", "labels"]).and_then(Value::as_object);
-    let is_plain = labels.is_some_and(|labels| labels.keys().eq([labels::PROMISE_NAME]));
-    is_plain && !object.name().ends_with("-promise-controller")
-}
-
-/// Takes out what the API server gives an object of its own.
-fn without_identity(value: &mut Value) {
-    for key in ["uid", "resourceVersion", "creationTimestamp"] {
-        remove(value, "/metadata", key);
+/// The object behind a meaning: with its name and version, and without what changes with every write.
+fn object(key: &str, meaning: &Value, recorded: &case::Case) -> Value {
+    let mut parts = key.split('/');
+    let (kind, namespace) = (parts.next().unwrap(), parts.next().filter(|it| *it != "-"));
+    let request = recorded.requests.iter().find(|it| it["kind"] == kind);
+    let version = match kind {
+        "Promise" => "platform.kratix.io/v1alpha1",
+        "Job" => "batch/v1",
+        "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" => {
+            "rbac.authorization.k8s.io/v1"
+        }
+        _ => request.map_or("v1", |it| it["apiVersion"].as_str().unwrap()),
+    };
+    let mut object = meaning.clone();
+    let map = object.as_object_mut().unwrap();
+    map.remove("status");
+    map.remove("state");
+    map.insert("apiVersion".into(), json!(version));
+    map.insert("kind".into(), json!(kind));
+    let metadata = object["metadata"].as_object_mut().unwrap();
+    metadata.remove("isGoing");
+    metadata.remove("finalizers");
+    metadata.insert("name".into(), json!(parts.next()));
+    if let Some(namespace) = namespace {
+        metadata.insert("namespace".into(), json!(namespace));
     }
+    if kind == "Promise" || request.is_some() {
+        metadata.insert("uid".into(), json!(UID));
+    }
+    if kind == "Promise" {
+        metadata.remove("labels");
+    }
+    for owner in
+        metadata.get_mut("ownerReferences").and_then(Value::as_array_mut).into_iter().flatten()
+    {
+        owner["uid"] = json!(UID);
+    }
+    object
 }
 
-/// The Promise as its revision holds it.
-fn revised(revision: &Object) -> Value {
-    let name = revision.at(&["spec", "promiseRef", "name"]).unwrap();
-    json!({
-        "apiVersion": revision.api_version(),
-        "kind": "Promise",
-        "metadata": {"name": name, "uid": revision.at(&["metadata", "ownerReferences"]).unwrap()[0]["uid"]},
-        "spec": revision.at(&["spec", "promiseSpec"]).unwrap(),
-    })
-}
-
-fn add(list: &mut Vec<Value>, value: Value) {
-    if !list.contains(&value) {
+/// Adds a value that is not there yet, and returns its place.
+fn add(list: &mut Vec<Value>, value: Value) -> usize {
+    let place = list.iter().position(|one| *one == value);
+    place.unwrap_or_else(|| {
         list.push(value);
-    }
-}
-
-/// Takes out what changes with every write.
-fn slim(value: &mut Value) {
-    remove(value, "", "status");
-    for key in [
-        "resourceVersion",
-        "generation",
-        "finalizers",
-        "deletionTimestamp",
-        "deletionGracePeriodSeconds",
-    ] {
-        remove(value, "/metadata", key);
-    }
-    if value["kind"] != "Job" {
-        remove(value, "/metadata", "creationTimestamp");
-    }
-    if value["kind"] == "Promise" {
-        remove(value, "/metadata", "labels");
-    }
+        list.len() - 1
+    })
 }
