@@ -103,9 +103,6 @@ pub const PAUSED: Condition = Condition {
     reason: "PausedReconciliation",
     message: "Paused",
 };
-/// Nobody pauses it any more.
-pub const UNPAUSED: Condition =
-    Condition { kind: RECONCILED, status: "Unknown", reason: "Unpaused", message: "Pending" };
 /// Everything is as it should be.
 pub const IS_RECONCILED: Condition =
     Condition { kind: RECONCILED, status: "True", reason: "Reconciled", message: "Reconciled" };

@@ -12,6 +12,7 @@ use tracing::info;
 use super::Settings;
 use super::cache::Source;
 use super::feeds;
+use super::granting::Granting;
 use super::leader::Tenure;
 use super::metrics::{Metrics, RunLabels};
 use super::queue::{Priority, Queue};
@@ -35,6 +36,7 @@ pub(super) struct Shared {
     pub(super) metrics: Metrics,
     pub(super) tenure: Tenure,
     pub(super) running: Running,
+    pub(super) granting: Granting,
     /// Tells the task that begins and ends watches of requests.
     pub(super) apis: Notify,
     /// Tells whoever waits for the caches.
@@ -60,6 +62,7 @@ impl Shared {
             metrics,
             tenure,
             running,
+            granting: Granting::default(),
             apis: Notify::new(),
             filled: Notify::new(),
             is_config_known: AtomicBool::new(false),

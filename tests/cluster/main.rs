@@ -11,11 +11,17 @@
 #![cfg(test)]
 
 mod api;
+#[path = "bad_input.rs"]
+mod bad_input_tests;
 mod contract;
+mod crd;
+mod faults;
 mod finished;
 mod golden;
 mod install;
 mod kills;
+#[allow(dead_code, reason = "shared with benches/load")]
+mod load;
 mod manager;
 mod pods;
 mod proxy;
@@ -27,6 +33,9 @@ mod standin;
 
 #[path = "../it/cluster_body.rs"]
 mod cluster_body;
+
+#[path = "../support/bad_input/mod.rs"]
+mod bad_input;
 
 #[path = "../support/golden/mod.rs"]
 #[allow(dead_code, reason = "shared with tests/it")]
