@@ -21,6 +21,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// who undoes what we do, shall not keep us and the API server busy for ever.
 const ACTS_MAX: u32 = 50;
 
+/// How long the news of an object may take that was written before the news that is already here.
+const NEWS_TIME: Duration = Duration::from_millis(100);
+
 /// How much it matters that an object is looked at soon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Priority {
@@ -79,6 +82,13 @@ impl Queue {
     /// Asks for an object to be looked at.
     pub(super) fn add(&self, target: Target, priority: Priority) {
         if self.lock().add(target, priority) {
+            self.news.notify_one();
+        }
+    }
+
+    /// Asks for an object to be looked at in a moment, or as soon as it is asked for otherwise.
+    pub(super) fn add_soon(&self, target: Target) {
+        if self.lock().add_at(target, Instant::now() + NEWS_TIME) {
             self.news.notify_one();
         }
     }
@@ -155,6 +165,19 @@ impl State {
             Priority::Urgent => self.urgent.push_back(target),
             Priority::Ordinary => self.ordinary.push_back(target),
         }
+        true
+    }
+
+    /// The same for an object that is to be looked at then; at once after somebody who works on it now.
+    fn add_at(&mut self, target: Target, at: Instant) -> bool {
+        let entry = self.entries.entry(target.clone()).or_default();
+        match entry.step {
+            Step::Working(_) => return self.add(target, Priority::Urgent),
+            Step::Queued(_) => return false,
+            Step::Idle if entry.wake_at.is_some_and(|known| known <= at) => return false,
+            Step::Idle => entry.wake_at = Some(at),
+        }
+        self.later.push(Reverse((at, target)));
         true
     }
 
@@ -250,6 +273,25 @@ mod tests {
     async fn next(queue: &Queue) -> Option<String> {
         let next = timeout(Duration::from_millis(1), queue.next()).await.ok()?;
         next.map(|target| target.to_string())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_asked_for_soon_waits_for_a_moment_unless_asked_for_again() {
+        let queue = Queue::default();
+        queue.add_soon(target("a"));
+        queue.add_soon(target("b"));
+        queue.add(target("b"), Priority::Urgent);
+        assert_eq!(next(&queue).await.as_deref(), Some("b"));
+        assert_eq!(next(&queue).await, None);
+        tokio::time::advance(NEWS_TIME).await;
+        assert_eq!(next(&queue).await.as_deref(), Some("a"));
+        queue.add_soon(target("a"));
+        queue.done(target("a"), Outcome::Done(None));
+        assert_eq!(
+            next(&queue).await.as_deref(),
+            Some("a"),
+            "it was asked for while it was looked at"
+        );
     }
 
     #[tokio::test(start_paused = true)]
