@@ -8,6 +8,7 @@ mod acting;
 mod cache;
 mod error;
 mod feeds;
+mod granting;
 mod health;
 mod known;
 mod leader;

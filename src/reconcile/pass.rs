@@ -1,11 +1,14 @@
 //! One pass over one object: what is known of it, what is to be done, and doing it.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span, debug, info_span, warn};
 
 use super::acting::{Acting, Known};
+use super::granting::Place;
 use super::known::{KnownPromise, is_going};
 use super::queue::Outcome;
 use super::shared::Shared;
@@ -13,6 +16,7 @@ use super::store::Feed;
 use super::target::Target;
 use crate::cluster::{ClusterError, Reads as _};
 use crate::contract::{Kind, Object, kinds, labels};
+use crate::core::pipeline::job_namespace;
 use crate::core::promise::{Promise, WorkflowType};
 use crate::core::workflow::promise::{self, PromiseSeen};
 use crate::core::workflow::{Action, Plan, Seen, State, request, trouble};
@@ -204,7 +208,29 @@ impl Pass<'_> {
             may_go_on: &may_go_on,
             instance: &shared.settings.instance,
         };
-        effect::carry_out(&hands, seen, plan).await
+        let grant = self.grant_of(seen, plan);
+        let turn = match &grant {
+            Some((place, generation)) => shared.granting.turn(place, *generation).await,
+            None => None,
+        };
+        let carried = effect::carry_out(&hands, seen, plan).await?;
+        if let Some((place, generation)) = grant.filter(|_| turn.is_some()) {
+            shared.granting.granted(place, generation);
+        }
+        Ok(carried)
+    }
+
+    /// Whose rights a plan makes, and at which generation of the Promise.
+    fn grant_of(&self, seen: &Seen<'_>, plan: &Plan) -> Option<(Place, i64)> {
+        let of = plan.actions.iter().find_map(|action| match action {
+            Action::Grant(of) => Some(*of),
+            _ => None,
+        })?;
+        let request = (seen.workflow == WorkflowType::Resource).then_some(seen.object);
+        let namespace = job_namespace(seen.promise, request).ok()?.into();
+        let promise = Arc::clone(&self.target.promise);
+        let generation = seen.promise.object.generation().unwrap_or_default();
+        Some((Place { promise, namespace, of }, generation))
     }
 
     /// Decides how to go on after a plan was carried out, or was not.
@@ -325,6 +351,9 @@ impl Pass<'_> {
 
     /// There is nothing to look at.
     fn gone(&self) -> End {
+        if self.target.request.is_none() {
+            self.shared.granting.forget(&self.target.promise);
+        }
         self.stands(State::Gone);
         End::Settled(None)
     }

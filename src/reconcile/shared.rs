@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::Settings;
 use super::cache::Source;
 use super::feeds;
+use super::granting::Granting;
 use super::leader::Tenure;
 use super::metrics::{Metrics, RunLabels};
 use super::queue::{Priority, Queue};
@@ -30,6 +31,7 @@ pub(super) struct Shared {
     pub(super) metrics: Metrics,
     pub(super) tenure: Tenure,
     pub(super) running: Running,
+    pub(super) granting: Granting,
     /// Tells the task that begins and ends watches of requests.
     pub(super) apis: Notify,
     /// Tells whoever waits for the caches.
@@ -55,6 +57,7 @@ impl Shared {
             metrics,
             tenure,
             running,
+            granting: Granting::default(),
             apis: Notify::new(),
             filled: Notify::new(),
             is_config_known: AtomicBool::new(false),

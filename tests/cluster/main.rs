@@ -15,10 +15,13 @@ mod api;
 mod bad_input_tests;
 mod contract;
 mod crd;
+mod faults;
 mod finished;
 mod golden;
 mod install;
 mod kills;
+#[allow(dead_code, reason = "shared with benches/load")]
+mod load;
 mod manager;
 mod pods;
 mod proxy;

@@ -88,7 +88,7 @@ fn one_that_cannot_be_read_goes_unless_its_delete_workflow_would_be_lost() {
     assert_eq!(never.settle().0, State::Gone);
 
     let spec = json!({"workflows": {"promise": {"delete": [a_pipeline("bye")]}}});
-    let mut world = World::of(spec.clone());
+    let mut world = World::of(spec);
     world.settle();
     assert!(world.finalizers().contains(&finalizers::DELETE_WORKFLOWS));
     world.set_spec(bad);
