@@ -26,6 +26,7 @@ mod manager;
 mod pods;
 mod proxy;
 mod races;
+mod reconcile;
 mod stages;
 #[allow(dead_code, reason = "shared with benches/load")]
 mod standin;
