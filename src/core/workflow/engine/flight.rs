@@ -28,14 +28,14 @@ impl Lane<'_> {
         if phase == Phase::Pending && !is_there {
             return;
         }
-        if let Some(trigger) = self.list.trigger.take() {
-            if !self.is_answered() {
-                let waits_again = phase == Phase::Suspended;
-                draft.metadata(self.labels_off(trigger, waits_again));
-                self.labels.manual &= !trigger.is_manual();
-                self.labels.from_start &= !trigger.is_start();
-                self.labels.suspended &= waits_again;
-            }
+        if let Some(trigger) = self.list.trigger.take()
+            && !self.is_answered()
+        {
+            let waits_again = phase == Phase::Suspended;
+            draft.metadata(self.labels_off(trigger, waits_again));
+            self.labels.manual &= !trigger.is_manual();
+            self.labels.from_start &= !trigger.is_start();
+            self.labels.suspended &= waits_again;
         }
         if phase == Phase::Pending {
             self.list.entries[index].enter(Phase::Running, self.seen.now);

@@ -2,8 +2,6 @@
 
 mod deletion;
 mod settle;
-#[cfg(test)]
-mod tests;
 
 use serde_json::Value;
 

@@ -13,13 +13,18 @@ const SEED: &str = "BOOKEND_TEST_SEED";
 /// Set to a number, it is that of the histories.
 const COUNT: &str = "BOOKEND_TEST_HISTORIES";
 
+#[expect(clippy::disallowed_methods, reason = "a test is told by its environment what to replay")]
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
 fn promises_of(seed: u64) -> usize {
-    usize::from(seed % 4 == 0)
+    usize::from(seed.is_multiple_of(4))
 }
 
 /// Lives through one history; returns how it ended.
 fn live(seed: u64, world: &mut World<'_>) -> State {
-    let steps = 4 + seed % 40;
+    let steps = 4 + seed % 24;
     for _ in 0..steps {
         world.step();
         if world.server.object.is_none() {
@@ -33,12 +38,12 @@ fn live(seed: u64, world: &mut World<'_>) -> State {
 fn whatever_happens_nothing_runs_twice_and_everything_settles() {
     let promises = [Promises::new(false), Promises::new(true)];
     let world = |seed: u64, is_logged| World::new(seed, &promises[promises_of(seed)], is_logged);
-    if let Some(seed) = std::env::var(SEED).ok().and_then(|text| text.parse().ok()) {
+    if let Some(seed) = number(SEED) {
         let mut world = world(seed, true);
         let ended = catch_unwind(AssertUnwindSafe(|| live(seed, &mut world)));
         panic!("{}\n{ended:?}", world.log.join("\n"));
     }
-    let count = std::env::var(COUNT).ok().and_then(|text| text.parse().ok()).unwrap_or(HISTORIES);
+    let count = number(COUNT).unwrap_or(HISTORIES);
     let mut endings: BTreeMap<State, u64> = BTreeMap::new();
     let (mut plans, mut actions) = (0, 0);
     for seed in 0..count {

@@ -77,7 +77,7 @@ impl World<'_> {
         assert_eq!(action == WorkflowAction::Delete, goes, "the wrong workflow starts");
     }
 
-    pub(super) fn check_metadata(&mut self, change: &Metadata) {
+    pub(super) fn check_metadata(&self, change: &Metadata) {
         let promise = self.promises.at(self.promise);
         let has_pipelines =
             !promise.pipelines(WorkflowType::Resource, WorkflowAction::Configure).is_empty();

@@ -1,5 +1,7 @@
 //! A leader: plans from caches that may be behind, and carries plans out, as far as nothing comes between.
 
+use std::rc::Rc;
+
 use super::World;
 use super::server::{Job, Pod};
 use crate::contract::{Object, kinds};
@@ -65,7 +67,7 @@ impl World<'_> {
         self.leaders[index].taken.clear();
         let Some(object) = &leader.object else { return Plan::default() };
         let promise = self.promise();
-        let config = self.config.clone();
+        let config = Rc::clone(&self.config);
         let seen = Seen {
             promise,
             object,

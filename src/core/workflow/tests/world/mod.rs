@@ -9,6 +9,8 @@ mod promises;
 mod random;
 mod server;
 
+use std::rc::Rc;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::core::config::Config;
@@ -16,7 +18,7 @@ use crate::core::promise::Promise;
 use crate::core::workflow::{Layout, State};
 pub(crate) use check::Ledger;
 use leader::Leader;
-pub(crate) use promises::{Promises, promise};
+pub(crate) use promises::Promises;
 
 use random::Random;
 use server::Server;
@@ -31,7 +33,7 @@ pub(crate) struct World<'a> {
     promises: &'a Promises,
     /// Which of them holds now.
     promise: usize,
-    config: Config,
+    config: Rc<Config>,
     layout: Layout,
     pub(crate) server: Server,
     leaders: Vec<Leader>,
@@ -60,7 +62,7 @@ impl<'a> World<'a> {
             random,
             promises,
             promise,
-            config,
+            config: Rc::new(config),
             layout,
             server: Server::new(promises.has_namespace()),
             leaders: (0..LEADERS).map(|_| Leader::default()).collect(),

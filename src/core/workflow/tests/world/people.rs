@@ -1,5 +1,7 @@
 //! People: they edit, label, pause, delete, and change the Promise and the settings.
 
+use std::rc::Rc;
+
 use serde_json::json;
 
 use super::World;
@@ -52,7 +54,10 @@ impl World<'_> {
                 let number = self.promise;
                 self.note(|| format!("promise {number}"));
             }
-            84..87 => self.config.jobs_kept = u32::try_from(1 + self.random.below(3)).unwrap(),
+            84..87 => {
+                let kept = u32::try_from(1 + self.random.below(3)).unwrap();
+                Rc::make_mut(&mut self.config).jobs_kept = kept;
+            }
             _ => self.delete_object(),
         }
         if self.server.is_going() {
