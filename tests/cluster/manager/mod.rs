@@ -21,7 +21,7 @@ use std::time::Instant;
 
 use crate::steps::case::{Case, carried};
 use crate::steps::record;
-use compare::{judge, unused};
+use compare::{Difference, judge, unused};
 use play::{Played, Player};
 use reconciler::Reconciler;
 use world::World;
@@ -75,8 +75,9 @@ fn start(world: &World, kubeconfig: &Path, case: &Case) -> Reconciler {
 fn play(world: &World, kubeconfig: &Path, case: &Case) -> Vec<Played> {
     let player = Player::new(world, case, kubeconfig);
     let played = catch_unwind(AssertUnwindSafe(|| player.play())).unwrap_or_else(|_| {
-        let (title, trouble) = (format!("{} -", case.name), Some("panicked, see above".into()));
-        vec![Played { title, all: Vec::new(), trouble, seconds: 0.0 }]
+        let title = format!("{} -", case.name);
+        let all = vec![Difference { place: title.clone(), what: "panicked, see above".into() }];
+        vec![Played { title, all, seconds: 0.0 }]
     });
     let seconds: f64 = played.iter().map(|step| step.seconds).sum();
     println!("{}: {} steps in {seconds:.1} s", case.name, played.len());
@@ -115,10 +116,9 @@ fn report(cases: &[Case], played: &[Played], began: Instant) {
             let (steps, all) = reasons.entry(reason).or_default();
             (*steps, *all) = (*steps + 1, *all + count);
         }
-        if !bad.is_empty() || step.trouble.is_some() {
+        if !bad.is_empty() {
             let lines = bad.iter().map(|it| format!("\n  {}: {}", it.place, it.what));
-            let trouble = step.trouble.iter().map(|it| format!("\n  {it}"));
-            wrong.push(format!("{}{}", step.title, trouble.chain(lines).collect::<String>()));
+            wrong.push(format!("{}{}", step.title, lines.collect::<String>()));
         } else if why.is_empty() {
             equal += 1;
         } else {

@@ -31,8 +31,6 @@ pub(super) struct Played {
     pub(super) title: String,
     /// Everything that is not as recorded.
     pub(super) all: Vec<Difference>,
-    /// What went wrong in playing it.
-    pub(super) trouble: Option<String>,
     pub(super) seconds: f64,
 }
 
@@ -69,11 +67,13 @@ impl<'a> Player<'a> {
         for step in &self.case.steps {
             let began = Instant::now();
             let trouble = self.act(step, before).err();
-            let (all, state) = self.settle(step, trouble.is_some());
+            let (mut all, state) = self.settle(step, trouble.is_some());
             self.told.extend(state.events);
             let is_over = trouble.is_some();
             let title = format!("{} {}", self.case.name, step.name);
-            played.push(Played { title, all, trouble, seconds: began.elapsed().as_secs_f64() });
+            let trouble = trouble.map(|what| Difference { place: format!("{title} step"), what });
+            all.extend(trouble);
+            played.push(Played { title, all, seconds: began.elapsed().as_secs_f64() });
             if is_over {
                 break;
             }
@@ -212,7 +212,9 @@ impl<'a> Player<'a> {
         let objects = self.world.objects(self.case, step);
         self.aliases.learn(&objects);
         self.place(step, &objects);
-        let uids = objects.iter().filter_map(|it| it["metadata"]["uid"].as_str());
+        // Events about Jobs are those of Kubernetes.
+        let of_ours = objects.iter().filter(|it| it["kind"] != "Job");
+        let uids = of_ours.filter_map(|it| it["metadata"]["uid"].as_str());
         self.uids.extend(uids.map(str::to_owned));
         let mut state = self.world.state(&objects, &self.aliases);
         let events = self.world.events(&self.uids, &self.aliases);

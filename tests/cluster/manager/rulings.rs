@@ -58,20 +58,25 @@ pub(super) const RULINGS: &[Ruling] = &[
     },
     Ruling {
         because: "a Promise goes without waits of 15 s between the steps (contract.md 17.2): the recording was still waiting",
-        places: &["*-delete-promise *: is missing"],
+        places: &[
+            "*-delete-promise *: is missing",
+            "promise-workflows 06-down-finished *: is missing",
+            "asset-suspend-promise 16-promise-delete-finished *: is missing",
+        ],
     },
     Ruling {
         because: "counters are those of the run that is on its way, not of the one before",
-        places: &["first-pipeline-fails * /status/workflowsFailed"],
+        places: &["first-pipeline-fails */status/workflowsFailed"],
     },
     Ruling {
-        because: "without PromiseRevisions a request is at the version that its Promise has now",
-        places: &["versioned * Versioned/*/status/promiseVersion"],
+        because: "there are no PromiseRevisions: a request is at the version that its Promise has now, and what a Promise \
+                  requires is asked of the others as they are",
+        places: &["versioned * Versioned/*/status/promiseVersion", "asset-compound-promise *"],
     },
     Ruling {
         because: "the entry of a delete pipeline that failed says so",
         places: &[
-            "delete-workflow-fails * /status/kratix/workflows/pipelines/0/phase: is \"Failed\", *",
+            "delete-workflow-fails */status/kratix/workflows/pipelines/0/phase: is \"Failed\", *",
         ],
     },
     Ruling {
@@ -95,5 +100,82 @@ pub(super) const RULINGS: &[Ruling] = &[
     Ruling {
         because: "what the API server refuses is told, and nothing is started without it (contract.md 12.C, 17.2)",
         places: &["pipeline-namespace-missing *", "permissions-nonresource-urls-in-role *"],
+    },
+    Ruling {
+        because: "`observedGeneration` of a Promise is the generation that has been brought about, and of every Promise",
+        places: &["* Promise/*/status/observedGeneration"],
+    },
+    Ruling {
+        because: "a Promise is available when its workflow has succeeded, and not for a moment before (contract.md 17.1)",
+        places: &[
+            "* Event/Normal Available Promise/*: was not told",
+            "* Event/Normal Available Promise/*: should not have been told",
+            "*-install Promise/*/lastAvailableTime: is missing*",
+        ],
+    },
+    Ruling {
+        because: "how Works stand is said as soon as it is so; in the recording, when something else happened",
+        places: &[
+            "* Promise/*/status/conditions/WorksSucceeded: should not be there*",
+            "* Event/Normal WorksSucceeded Promise/*: should not have been told",
+        ],
+    },
+    Ruling {
+        because: "the Works of a request are looked for where they are, in the pipelineNamespace (contract.md 12.D)",
+        places: &[
+            "asset-pipeline-namespace */conditions/WorksSucceeded/*",
+            "asset-pipeline-namespace */conditions/Reconciled/*",
+            "asset-pipeline-namespace * Event/Normal *",
+            "pipeline-namespace-two-requests */conditions/WorksSucceeded/*",
+            "pipeline-namespace-two-requests */conditions/Reconciled/*",
+            "pipeline-namespace-two-requests * Event/Normal *",
+        ],
+    },
+    Ruling {
+        because: "the end of one request leaves that of the same name in another namespace alone (contract.md 12.D)",
+        places: &[
+            "pipeline-namespace-two-requests 07-delete-finished *",
+            "pipeline-namespace-two-requests 08-first-gone *",
+            "pipeline-namespace-two-requests 09-second-after *",
+        ],
+    },
+    Ruling {
+        because: "the recording was a moment early: what it lacks is in its next step",
+        places: &[
+            "asset-suspend-promise 01-pipe-0-finished *",
+            "asset-suspend-promise 02-pipe-1-suspended *",
+            "market-redis 01-promise-job-1-finished *",
+            "asset-pipeline-namespace 05-delete-job-finished *: is missing",
+        ],
+    },
+    Ruling {
+        because: "requests stand still for 60 s when their Promise changes (contract.md 17.2); here they go on",
+        places: &["asset-promise-revision *", "promise-update */conditions/PromiseAvailable*"],
+    },
+    Ruling {
+        because: "a ClusterRole that two namespaces share keeps the label of the first: they would write it in turns",
+        places: &["permissions * ClusterRole/*/metadata/labels/kratix.io/pipeline-namespace"],
+    },
+    Ruling {
+        because: "a request without pipelines is not told to have been reconciled: nothing has run",
+        places: &[
+            "asset-healthchecks * Event/Normal ReconcileSucceeded *: was not told",
+            "no-workflows * Event/Normal ReconcileSucceeded *: was not told",
+        ],
+    },
+    Ruling {
+        because: "that a request is reconciled is told once, with the version of its Promise",
+        places: &["placements * Event/Normal ReconcileSucceeded *"],
+    },
+    Ruling {
+        because: "how often requests were told to run again is counted in the status; no label is written onto each",
+        places: &[
+            "* Promise/*/status/kratix/resourcesRun: should not be there*",
+            "*/metadata/labels/internal.workflows.kratix.io/run-from-start: is missing*",
+        ],
+    },
+    Ruling {
+        because: "a Promise that is unavailable while it is renewed says so in an event",
+        places: &["promise-update * Event/Warning Unavailable *: should not have been told"],
     },
 ];
