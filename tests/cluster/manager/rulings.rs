@@ -28,6 +28,7 @@ pub(super) const RULINGS: &[Ruling] = &[
             "* CustomResourceDefinition/*/workflows/properties/delete",
             "* CustomResourceDefinition/*/workflows/properties/pipelines/items/properties/hash",
             "* CustomResourceDefinition/*/workflows/properties/pipelines/items/properties/run",
+            "* CustomResourceDefinition/*/workflows/properties/resourcesRun",
             "* CustomResourceDefinition/*/workflows/properties/run",
             "* CustomResourceDefinition/*/workflows/properties/trigger",
             "* CustomResourceDefinition/*/workflows/x-kubernetes-preserve-unknown-fields",
@@ -150,7 +151,11 @@ pub(super) const RULINGS: &[Ruling] = &[
     },
     Ruling {
         because: "requests stand still for 60 s when their Promise changes (contract.md 17.2); here they go on",
-        places: &["asset-promise-revision *", "promise-update */conditions/PromiseAvailable*"],
+        places: &[
+            "asset-promise-revision *",
+            "promise-update */conditions/PromiseAvailable*",
+            "promise-update 07-next-1 *",
+        ],
     },
     Ruling {
         because: "a ClusterRole that two namespaces share keeps the label of the first: they would write it in turns",
@@ -177,5 +182,17 @@ pub(super) const RULINGS: &[Ruling] = &[
     Ruling {
         because: "a Promise that is unavailable while it is renewed says so in an event",
         places: &["promise-update * Event/Warning Unavailable *: should not have been told"],
+    },
+    Ruling {
+        because: "rights of a Promise without API go with it (contract.md 17.1)",
+        places: &["permissions-promise-workflow 0*: is missing"],
+    },
+    Ruling {
+        because: "which Works are not ready is said anew when others are",
+        places: &["promise-update */conditions/WorksSucceeded/message*"],
+    },
+    Ruling {
+        because: "a pipeline that has succeeded is counted, also when its object is being deleted",
+        places: &["delete-while-running 03-configure-finished */status/workflowsSucceeded: is 1*"],
     },
 ];
