@@ -17,6 +17,8 @@ use crate::cluster::chance;
 const PAUSE_FIRST: Duration = Duration::from_millis(500);
 /// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// So many times that are no more wanted are not worth the work to leave them out.
+const LATER_MIN: usize = 256;
 /// Whoever acts in so many passes in a row, and comes to no end, counts as failing: a plan that undoes itself, or somebody
 /// who undoes what we do, shall not keep us and the API server busy for ever.
 const ACTS_MAX: u32 = 50;
@@ -128,6 +130,11 @@ impl Queue {
         }
     }
 
+    /// Forgets everything: nobody has anything any more. For after the workers have ended without saying how.
+    pub(super) fn clear(&self) {
+        *self.lock() = State::default();
+    }
+
     /// Ends the queue: nothing is given out any more.
     pub(super) fn close(&self) {
         self.lock().is_closed = true;
@@ -211,6 +218,16 @@ impl State {
         None
     }
 
+    /// Leaves out times that are no more wanted, once they are the most.
+    fn tidy(&mut self) {
+        if self.later.len() > 2 * self.entries.len() + LATER_MIN {
+            let entries = &self.entries;
+            self.later.retain(|Reverse((at, target))| {
+                entries.get(target).is_some_and(|entry| entry.wake_at == Some(*at))
+            });
+        }
+    }
+
     fn has_work(&self) -> bool {
         !self.urgent.is_empty() || !self.ordinary.is_empty()
     }
@@ -242,6 +259,7 @@ impl State {
             Some(at) => {
                 entry.wake_at = Some(at);
                 self.later.push(Reverse((at, target)));
+                self.tidy();
                 true
             }
             None => {

@@ -148,3 +148,19 @@ async fn a_closed_queue_gives_nothing_and_nobody_waits_for_it() {
     assert!(given <= 1);
     assert_eq!(queue.next().await, None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn times_that_are_no_more_wanted_do_not_pile_up() {
+    let queue = Queue::default();
+    let hour = Duration::from_secs(3600);
+    for _ in 0..10 * LATER_MIN {
+        queue.add(target("a"), Priority::Ordinary);
+        queue.next().await;
+        tokio::time::advance(Duration::from_millis(1)).await;
+        queue.done(target("a"), Outcome::Done(Some(Instant::now() + hour)));
+    }
+    assert!(queue.lock().later.len() <= 2 + LATER_MIN);
+    assert_eq!(queue.next().await, Some(target("a")));
+    queue.clear();
+    assert_eq!(next(&queue).await, None);
+}
