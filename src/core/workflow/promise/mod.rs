@@ -21,8 +21,7 @@ use super::conditions::{self, Wanted};
 use super::{Draft, Event, Metadata, Plan, State, engine};
 use crate::contract::object::map_entry;
 use crate::contract::promise_status::{
-    AVAILABLE, INVALID, IS_AVAILABLE, IS_RECONCILED, RECONCILED, WAITS_FOR_REQUIREMENTS, event,
-    field,
+    AVAILABLE, INVALID, IS_AVAILABLE, RECONCILED, WAITS_FOR_REQUIREMENTS, event, field,
 };
 use crate::contract::status::{Condition, KRATIX, running};
 use crate::contract::{Object, finalizers, labels};
@@ -43,7 +42,7 @@ pub fn is_available(promise: &Object) -> bool {
 fn is_busy(promise: &Object) -> bool {
     let status = promise.status().and_then(Value::as_object);
     status.is_some_and(|status| {
-        [&running::STARTED, &IS_RECONCILED].into_iter().any(|one| conditions::is(status, one))
+        [&running::STARTED, &running::DONE].into_iter().any(|one| conditions::is(status, one))
     })
 }
 
