@@ -23,6 +23,7 @@ mod contract_doc;
 mod dockerfiles;
 mod double;
 mod drop_in;
+mod effect;
 mod failing;
 mod golden;
 mod hostile;
