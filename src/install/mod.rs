@@ -9,6 +9,7 @@ mod rights;
 use serde_json::{Value, json};
 
 use crate::contract::{Kind, Object, kinds};
+use crate::core::admission;
 use crate::core::config::{Config, ConfigError};
 use crate::core::crd;
 use crate::core::rbac::Rights;
@@ -89,6 +90,7 @@ pub fn objects(options: &Options) -> Result<Vec<Object>, InstallError> {
     check(settings)?;
     let mut all = vec![namespace()];
     all.extend(crd::own());
+    all.extend(admission::policies());
     all.push(service_account(options));
     all.extend(rights::of_controller(options.escalate));
     all.push(config_map(settings));

@@ -2,10 +2,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use tracing::info;
 
 use super::Settings;
 use super::cache::Source;
@@ -23,6 +25,9 @@ use crate::cluster::live::watch::Heard;
 use crate::contract::Object;
 use crate::core::config::Config;
 use crate::core::promise::WorkflowType;
+
+/// No object is left alone for longer.
+const WAIT_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// What all tasks share.
 pub(super) struct Shared {
@@ -86,6 +91,7 @@ impl Shared {
         }
         *known = Arc::new(config);
         drop(known);
+        info!("new settings of the installation");
         self.wake_all();
     }
 
@@ -174,6 +180,7 @@ impl Shared {
         for wake in wakes {
             match wake {
                 Wake::One(target, priority) => self.add(target, priority),
+                Wake::Soon(target) => self.queue(target.workflow()).add_soon(target),
                 Wake::RequestsOf(promise) => {
                     let requests = self.store().requests_of(&promise);
                     for (target, _) in requests {
@@ -198,9 +205,23 @@ impl Shared {
         self.cluster.time().unwrap_or_else(Timestamp::now)
     }
 
-    /// The moment at which the clock of the cluster says this.
+    /// The moment at which the clock of the cluster says this, or a day from now if that is earlier: a pipeline may ask for
+    /// any time.
     pub(super) fn instant_of(&self, time: Timestamp) -> Instant {
         let wait = time.duration_since(self.now()).max(jiff::SignedDuration::ZERO);
-        Instant::now() + wait.unsigned_abs()
+        Instant::now() + wait.unsigned_abs().min(WAIT_MAX)
+    }
+
+    /// Begins anew with what is known: after somebody else has led, perhaps.
+    pub(super) fn begin_anew(&self) {
+        for workflow in WorkflowType::ALL {
+            self.queue(workflow).clear();
+        }
+        self.running.clear();
+        let running = self.store().running();
+        for target in running {
+            self.running.runs(target);
+        }
+        self.wake_all();
     }
 }

@@ -13,6 +13,7 @@
 mod api;
 #[path = "bad_input.rs"]
 mod bad_input_tests;
+mod companion;
 mod contract;
 mod crd;
 mod faults;
@@ -26,6 +27,7 @@ mod manager;
 mod pods;
 mod proxy;
 mod races;
+mod reconcile;
 mod stages;
 #[allow(dead_code, reason = "shared with benches/load")]
 mod standin;

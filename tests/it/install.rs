@@ -147,8 +147,11 @@ fn what_the_deployment_sets_is_what_reconcile_reads() {
 fn nobody_reads_secrets_and_only_who_may_escalate_has_the_verb() {
     for (arguments, escalates) in [(&[][..], true), (&["--no-escalate"][..], false)] {
         let text = printed(arguments);
-        assert!(!text.contains("secrets"), "the controller has no right to Secrets");
         let all = objects(arguments);
+        for role in all.iter().filter(|object| object.0.contains_key("rules")) {
+            let rules = serde_json::to_string(&role.0["rules"]).unwrap();
+            assert!(!rules.contains("secrets"), "the controller has no right to Secrets");
+        }
         let role = find(&all, "ClusterRole", "kratix-platform-controller-manager");
         let rules = serde_json::to_string(&role["rules"]).unwrap();
         assert_eq!((rules.contains("escalate"), rules.contains("bind\"")), (escalates, escalates));
@@ -178,5 +181,53 @@ fn settings_that_the_controller_would_refuse_are_refused() {
         let (code, text) = call();
         assert_eq!(code, Some(3), "{text}");
         assert!(text.contains(expected), "{text}");
+    }
+}
+
+/// The page says nothing of options that are not there, and nothing less than all of `install`.
+#[test]
+fn the_page_knows_the_options() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reconcile.md");
+    let page = fs::read_to_string(page).unwrap();
+    let help = |command| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_bookend"));
+        String::from_utf8(program.env_clear().args([command, "--help"]).output().unwrap().stdout)
+            .unwrap()
+    };
+    let (install, reconcile) = (help("install"), help("reconcile"));
+    for option in [
+        "--image",
+        "--pull-secret",
+        "--replicas",
+        "--status-layout",
+        "--rights",
+        "--no-escalate",
+        "--config",
+    ] {
+        assert!(install.contains(&format!("      {option}")), "{option} is no option");
+        assert!(page.contains(&format!("| `{option}")), "{option} is in no row");
+    }
+    let own = install.split("Options of every command").next().unwrap();
+    assert_eq!(own.matches("\n      --").count(), 7, "an option has no row: {own}");
+    for variable in page.split('`').filter(|word| word.starts_with("BOOKEND_")) {
+        assert!(reconcile.contains(&format!("[env: {variable}=")), "{variable}");
+    }
+}
+
+/// The settings that the page lists are read: a value of the wrong type is refused, under that name.
+#[test]
+fn the_page_knows_the_settings() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reconcile.md");
+    let page = fs::read_to_string(page).unwrap();
+    let table = page.split("| key | default | what it does |").nth(1).unwrap();
+    let table = table.split("\n\n").next().unwrap();
+    let keys: Vec<_> =
+        table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    assert_eq!(keys.len(), 11);
+    for key in keys.into_iter().filter(|key| !key.starts_with("controllerLeaderElection")) {
+        let wrong = key.rsplit('.').fold(json!([[]]), |value, part| json!({ part: value }));
+        let error = bookend::core::config::Config::from_value(&wrong).unwrap_err();
+        let told = std::error::Error::source(&error).unwrap().to_string();
+        assert!(told.contains(&format!("`{key}`")), "{key}: {told}");
     }
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::conditions::seconds;
 use crate::contract::object::map_entry;
+use crate::contract::promise_status::field::RESOURCES_RUN;
 use crate::contract::status::{
     KRATIX, PIPELINES, SUSPENDED_GENERATION, WORKFLOWS, counter, engine, entry, entry_more, phase,
 };
@@ -34,6 +35,8 @@ pub enum Trigger {
     Interval,
     /// It was paused.
     Unpaused,
+    /// The Promise has told all its requests to.
+    Promise,
     /// A pipeline that asked to wait is run again.
     Resume,
     /// The object is being deleted.
@@ -41,13 +44,14 @@ pub enum Trigger {
 }
 
 impl Trigger {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Spec,
         Self::Manual,
         Self::Start,
         Self::ManualAndStart,
         Self::Interval,
         Self::Unpaused,
+        Self::Promise,
         Self::Resume,
         Self::Delete,
     ];
@@ -71,6 +75,7 @@ impl Trigger {
             Self::ManualAndStart => "manual+start",
             Self::Interval => "interval",
             Self::Unpaused => "unpaused",
+            Self::Promise => "promise",
             Self::Resume => "resume",
             Self::Delete => "delete",
         }
@@ -189,6 +194,8 @@ pub struct List {
     pub suspended_generation: Option<i64>,
     /// Highest number that was given to a run of the object.
     pub run: i64,
+    /// How often its Promise had told all requests to run again when it last started from its first pipeline.
+    pub resources_run: i64,
     /// Why the run that is being started starts.
     pub trigger: Option<Trigger>,
     /// Whether it was written in the other layout, or by Kratix's flat one: to be written anew.
@@ -236,6 +243,7 @@ impl List {
         list.entries =
             entries.map(|one| Entry(one.as_object().cloned().unwrap_or_default())).collect();
         list.suspended_generation = found.get(SUSPENDED_GENERATION).and_then(Value::as_i64);
+        list.resources_run = found.get(RESOURCES_RUN).and_then(Value::as_i64).unwrap_or_default();
         let trigger = found.get(engine::TRIGGER).and_then(Value::as_str);
         list.trigger = Trigger::ALL.into_iter().find(|one| Some(one.as_str()) == trigger);
         let runs = list.entries.iter().filter_map(Entry::run);
@@ -260,9 +268,14 @@ impl List {
                 workflows
             }
             Layout::Keyed => {
-                for key in
-                    [PIPELINES, SUSPENDED_GENERATION, engine::RUN, engine::TRIGGER, engine::ACTION]
-                {
+                for key in [
+                    PIPELINES,
+                    SUSPENDED_GENERATION,
+                    RESOURCES_RUN,
+                    engine::RUN,
+                    engine::TRIGGER,
+                    engine::ACTION,
+                ] {
                     workflows.remove(key);
                 }
                 map_entry(workflows, action.as_str())
@@ -275,6 +288,7 @@ impl List {
         };
         set(SUSPENDED_GENERATION, self.suspended_generation.map(Value::from));
         set(engine::RUN, (self.run > 0).then(|| self.run.into()));
+        set(RESOURCES_RUN, (self.resources_run > 0).then(|| self.resources_run.into()));
         set(engine::TRIGGER, self.trigger.map(|trigger| trigger.as_str().into()));
         match (layout, action) {
             (Layout::Flat, WorkflowAction::Configure) => self.count(status),

@@ -62,8 +62,8 @@ pub fn set(seen: &Seen<'_>, draft: &mut Draft) -> Option<Event> {
     let wanted = Wanted { kind: running::WORKS_SUCCEEDED, status, reason, message: &message };
     conditions::set(&mut draft.status, what, &wanted, seen.now);
     let is_told = before.as_deref() != Some(reason) && status != "Unknown";
-    // The first time it is told that the workflow has succeeded, and that says it all.
-    let is_first_success = before.is_none() && status == "True";
+    // The first time it is told that the workflow of a request has succeeded, and that says it all.
+    let is_first_success = what == WorkflowType::Resource && before.is_none() && status == "True";
     (is_told && !is_first_success).then(|| match status {
         "True" => Event::normal(reason, message),
         _ => Event::warning(reason, message),

@@ -12,7 +12,7 @@ mod stop;
 use jiff::{SignedDuration, Timestamp};
 
 use super::list::{Entry, Phase, Trigger};
-use super::{Draft, Seen, State, conditions};
+use super::{Draft, Seen, State, conditions, promise};
 use crate::contract::status::running;
 use crate::contract::{labels, status};
 use crate::core::control::parse_go_duration;
@@ -165,8 +165,18 @@ impl Lane<'_> {
             Some(Trigger::Unpaused)
         } else if !self.list.is_of(&self.names) || self.list.entries.iter().any(is_other) {
             Some(Trigger::Spec)
+        } else if self.list.resources_run < self.resources_run() {
+            Some(Trigger::Promise)
         } else {
             None
+        }
+    }
+
+    /// How often the Promise has told all its requests to run again (contract.md 8.8).
+    fn resources_run(&self) -> i64 {
+        match self.seen.workflow {
+            WorkflowType::Promise => 0,
+            WorkflowType::Resource => promise::resources_run(&self.seen.promise.object),
         }
     }
 

@@ -15,6 +15,9 @@ impl Lane<'_> {
                     return Ok(Step::Not(state));
                 }
                 self.list.reset(&self.names, self.seen.now);
+                if !self.is_delete() {
+                    self.list.resources_run = self.resources_run();
+                }
                 self.start(0, Some(trigger), draft)
             }
             Next::Pipeline(index, trigger) => self.start(index, trigger, draft),

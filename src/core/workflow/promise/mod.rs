@@ -21,15 +21,13 @@ use super::conditions::{self, Wanted};
 use super::{Draft, Event, Metadata, Plan, State, engine};
 use crate::contract::object::map_entry;
 use crate::contract::promise_status::{
-    AVAILABLE, INVALID, IS_AVAILABLE, IS_RECONCILED, RECONCILED, WAITS_FOR_REQUIREMENTS, event,
-    field,
+    AVAILABLE, INVALID, IS_AVAILABLE, RECONCILED, WAITS_FOR_REQUIREMENTS, event, field,
 };
 use crate::contract::status::{Condition, KRATIX, running};
 use crate::contract::{Object, finalizers, labels};
 use crate::core::crd;
 use crate::core::promise::{Finding, Promise, PromiseError, WorkflowAction, WorkflowType, check};
 
-pub use api::controller_rights_name;
 pub use dependencies::WORK_TYPE as STATIC_WORK_TYPE;
 pub use seen::{OtherPromise, Owned, PromiseSeen, StaticWork};
 
@@ -44,7 +42,7 @@ pub fn is_available(promise: &Object) -> bool {
 fn is_busy(promise: &Object) -> bool {
     let status = promise.status().and_then(Value::as_object);
     status.is_some_and(|status| {
-        [&running::STARTED, &IS_RECONCILED].into_iter().any(|one| conditions::is(status, one))
+        [&running::STARTED, &running::DONE].into_iter().any(|one| conditions::is(status, one))
     })
 }
 

@@ -5,7 +5,8 @@ use super::super::conditions::{self, Wanted};
 use super::super::{Event, State};
 use super::Pass;
 use crate::contract::labels;
-use crate::contract::promise_status::{AVAILABLE_PAUSED, PAUSED};
+use crate::contract::promise_status::AVAILABLE_PAUSED;
+use crate::contract::status::running::PAUSED;
 use crate::core::promise::WorkflowType;
 
 impl Pass<'_, '_> {
