@@ -29,6 +29,7 @@ mod preview;
 mod reader;
 mod run;
 mod sdk;
+mod seeds;
 mod show;
 mod show_status;
 mod status;
