@@ -15,6 +15,7 @@ pub mod files;
 pub mod local;
 pub mod logging;
 pub mod net;
+pub mod reconcile;
 pub mod report;
 pub mod show;
 pub mod steps;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::reconcile::Reconcile;
 use crate::logging::Format;
 pub use steps::{
     DryRun, OutputLayout, Preview, Reader, Status, Surplus, Target, WorkOutput, Writer,
@@ -41,6 +42,8 @@ pub enum Command {
     Run(Box<Run>),
     /// Look at what a pipeline produced
     Show(Show),
+    /// Run Promises and requests in a cluster, with no other controller
+    Reconcile(Box<Reconcile>),
     /// Rewrite a Promise with `xaasRequestPipeline` in today's form
     Migrate(Migrate),
 }

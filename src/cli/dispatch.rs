@@ -7,8 +7,8 @@ use tracing::info;
 
 use super::AnyFault;
 use super::args::{self, Cli, Command, Common, Output};
-use super::settings;
 use super::step::{self, Step};
+use super::{reconcile, settings};
 use crate::cluster::Cluster;
 use crate::cluster::folder::FolderCluster;
 use crate::cluster::live::{Effort, LiveCluster};
@@ -57,8 +57,11 @@ fn print(text: &str) -> Result<(), PrintError> {
     logging::to_stdout(text).map_err(|source| PrintError { source })
 }
 
-/// Does what the command says.
-pub(super) async fn command(cli: Cli) -> Result<Exit, AnyFault> {
+/// Does what the command says; `stop` asks those to end that end gracefully.
+pub(super) async fn command(
+    cli: Cli,
+    stop: impl Future<Output = &'static str>,
+) -> Result<Exit, AnyFault> {
     let Some(command) = cli.command else { return Ok(Exit::Done) };
     let common = &cli.common;
     let only_tells = step::is_preview(&command).unwrap_or_default();
@@ -67,6 +70,7 @@ pub(super) async fn command(cli: Cli) -> Result<Exit, AnyFault> {
         Command::Writer(args) => Step::writer(common, &args)?,
         Command::Status(args) => Step::status(common, &args)?,
         Command::Run(args) => return local_run(common, *args).await,
+        Command::Reconcile(args) => return reconcile::run(common, *args, stop).await,
         Command::Migrate(args) => return migrate(&args),
         Command::Show(args::Show { what: args::What::Work(args) }) => {
             return on_cluster(common, OnCluster::Show(args)).await;

@@ -4,6 +4,7 @@ pub mod args;
 pub mod argv0;
 mod dispatch;
 mod process;
+pub mod reconcile;
 mod settings;
 mod step;
 mod telemetry;
@@ -91,7 +92,7 @@ fn print(text: &str) -> Exit {
     }
 }
 
-/// A step tells its effects, for the log of its pod; other commands, and a dry run, print a result instead.
+/// A step and a reconciler tell their effects, for the log of their pod; other commands, and a dry run, print a result instead.
 fn level(cli: &Cli) -> LevelFilter {
     match cli.common.log {
         Some(Level::Error) => LevelFilter::ERROR,
@@ -99,6 +100,7 @@ fn level(cli: &Cli) -> LevelFilter {
         Some(Level::Info) => LevelFilter::INFO,
         Some(Level::Debug) => LevelFilter::DEBUG,
         Some(Level::Trace) => LevelFilter::TRACE,
+        None if matches!(cli.command, Some(args::Command::Reconcile(_))) => LevelFilter::INFO,
         None => match cli.command.as_ref().and_then(step::is_preview) {
             Some(false) => LevelFilter::INFO,
             Some(true) | None => LevelFilter::WARN,

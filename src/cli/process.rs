@@ -32,8 +32,7 @@ impl Fault for RuntimeError {
 /// Runs the command to its end, or until the platform asks to stop, and tells how it went.
 pub(super) fn run(cli: Cli, trace: Choice) -> Exit {
     let format = cli.common.log_format;
-    // One thread: a step waits for a handful of requests, and starting threads costs more than they bring.
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match builder(&cli).enable_all().build() {
         Ok(runtime) => runtime,
         Err(source) => return tell(&RuntimeError { source }, format),
     };
@@ -48,15 +47,31 @@ pub(super) fn run(cli: Cli, trace: Choice) -> Exit {
     exit
 }
 
+/// One thread: a step waits for a handful of requests, and starting threads costs more than they bring. A reconciler
+/// has two, so that many answers are decoded while others are decided on.
+fn builder(cli: &Cli) -> tokio::runtime::Builder {
+    use tokio::runtime::Builder;
+    if !matches!(cli.command, Some(Command::Reconcile(_))) {
+        return Builder::new_current_thread();
+    }
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(2);
+    builder
+}
+
 async fn to_the_end(cli: Cli, is_local_run: bool) -> Exit {
     let format = cli.common.log_format;
+    if matches!(cli.command, Some(Command::Reconcile(_))) {
+        let outcome = dispatch::command(cli, termination(false)).await;
+        return outcome.unwrap_or_else(|fault| tell(fault.as_ref(), format));
+    }
     tokio::select! {
         biased;
         signal = termination(is_local_run) => {
             warn!(signal, "stopped before the end; nothing is left half done");
             Exit::Terminated
         }
-        outcome = dispatch::command(cli) => outcome.unwrap_or_else(|fault| tell(fault.as_ref(), format)),
+        outcome = dispatch::command(cli, std::future::pending()) => outcome.unwrap_or_else(|fault| tell(fault.as_ref(), format)),
     }
 }
 
@@ -72,7 +87,7 @@ fn span_of(cli: &Cli) -> Span {
         Some(Command::Writer(_)) => steps::span("writer"),
         Some(Command::Status(_)) => steps::span("status"),
         Some(Command::Run(_)) => info_span!("run", trace.parent = ""),
-        Some(Command::Show(_) | Command::Migrate(_)) | None => Span::none(),
+        Some(Command::Show(_) | Command::Migrate(_) | Command::Reconcile(_)) | None => Span::none(),
     }
 }
 

@@ -35,8 +35,13 @@ fn object(target: &args::Target) -> ObjectVariables<'_> {
 pub(super) fn retry_policy(common: &args::Common, only_looks: bool) -> RetryPolicy {
     let policy = RetryPolicy::default();
     let unless_told = if only_looks { Duration::ZERO } else { policy.refusal_time_max };
-    let refusal_time_max = common.refusal_wait.map_or(unless_told, Duration::from_secs);
-    RetryPolicy { refusal_time_max, ..policy }
+    refusals(common, RetryPolicy { refusal_time_max: unless_told, ..policy })
+}
+
+/// A policy, with the time for which refusals are doubted where one is told.
+pub(super) fn refusals(common: &args::Common, policy: RetryPolicy) -> RetryPolicy {
+    let told = common.refusal_wait.map(Duration::from_secs);
+    RetryPolicy { refusal_time_max: told.unwrap_or(policy.refusal_time_max), ..policy }
 }
 
 /// What the reader takes.

@@ -87,7 +87,7 @@ pub(super) fn is_preview(command: &Command) -> Option<bool> {
         Command::Reader(args::Reader { preview, .. })
         | Command::Writer(args::Writer { preview, .. })
         | Command::Status(args::Status { preview, .. }) => Some(preview.preview),
-        Command::Run(_) | Command::Show(_) | Command::Migrate(_) => None,
+        Command::Run(_) | Command::Show(_) | Command::Migrate(_) | Command::Reconcile(_) => None,
     }
 }
 

@@ -42,6 +42,8 @@ pub const TRACE_STATE: &str = "KRATIX_TRACE_STATE";
 pub const LOGGER_PREFIX: &str = "KRATIX_LOGGER_PREFIX";
 /// Image of the three containers; read where Jobs are made, not in a pod (contract.md 1.5).
 pub const ADAPTER_IMAGE: &str = "PIPELINE_ADAPTER_IMG";
+/// Secret to pull that image with; read where Jobs are made, not in a pod (contract.md 1.5).
+pub const ADAPTER_PULL_SECRET: &str = "PIPELINE_ADAPTER_PULL_SECRET";
 
 /// The eleven variables of contract.md 1.1, in the order in which Kratix writes them.
 pub const OBJECT_VARIABLES: [&str; 11] = [

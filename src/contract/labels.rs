@@ -14,6 +14,8 @@ pub const WORKFLOW_TYPE: &str = "kratix.io/workflow-type";
 pub const WORKFLOW_ACTION: &str = "kratix.io/workflow-action";
 /// Type of a Work: the `--workflow-type` it was written with.
 pub const WORK_TYPE: &str = "kratix.io/work-type";
+/// Value of [`WORK_TYPE`] of the Work that holds `spec.dependencies` of a Promise.
+pub const STATIC_DEPENDENCY: &str = "static-dependency";
 /// Hash of what a Job was made from (contract.md 6.2).
 pub const HASH: &str = "kratix.io/hash";
 /// `true` on requests and Works of a dry run.

@@ -11,6 +11,7 @@ pub mod labels;
 pub mod layout;
 pub mod object;
 pub mod pod;
+pub mod promise_status;
 pub mod status;
 
 pub use document::Node;

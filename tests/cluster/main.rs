@@ -29,3 +29,7 @@ mod cluster_body;
 #[path = "../support/golden/mod.rs"]
 #[allow(dead_code, reason = "shared with tests/it")]
 mod support;
+
+#[path = "../support/steps/mod.rs"]
+#[allow(dead_code, reason = "shared with tests/it")]
+mod steps;

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// Every command that has a help of its own.
-const COMMANDS: [&str; 7] = ["", "reader", "writer", "status", "run", "show", "show work"];
+const COMMANDS: [&str; 8] =
+    ["", "reader", "writer", "status", "run", "show", "show work", "reconcile"];
 
 /// A variable of no use to the program, set to write `docs/cli.md` anew instead of comparing it.
 const UPDATE: &str = "BOOKEND_UPDATE";

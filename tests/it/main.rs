@@ -42,3 +42,7 @@ mod yaml_write;
 #[path = "../support/golden/mod.rs"]
 #[allow(dead_code, reason = "shared with tests/cluster")]
 mod support;
+
+#[path = "../support/steps/mod.rs"]
+#[allow(dead_code, reason = "shared with tests/cluster")]
+mod steps;

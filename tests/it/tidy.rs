@@ -18,6 +18,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("steps", &["contract", "exit", "files", "cluster", "core"]),
     ("show", &["contract", "exit", "files", "cluster", "core"]),
     ("local", &["contract", "exit", "files", "cluster", "core", "steps", "effect"]),
+    ("reconcile", &["contract", "exit", "files", "cluster", "core", "effect"]),
     (
         "cli",
         &[
@@ -28,6 +29,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
             "core",
             "steps",
             "local",
+            "reconcile",
             "show",
             "logging",
             "report",

@@ -98,13 +98,20 @@ impl LiveCluster {
     ) -> Verdict {
         let Question { method, path, .. } = question;
         let (verb, key) = (question.verb, question.key);
+        // Nobody closes it.
+        let _slot = self.slots.acquire().await.ok();
         let span = effort::request_span(&self.server, verb, method, path, key, tries);
         self.tally.asks();
         let answer = timeout(self.policy.try_time_max, self.send(request));
-        let detail = match answer.instrument(span.clone()).await {
+        let answer = answer.instrument(span.clone()).await;
+        if !matches!(answer, Ok(Ok(_))) {
+            self.calls.tell(verb, &key.kind, 0);
+        }
+        let detail = match answer {
             Ok(Ok(answer)) => {
                 tracing::trace!(%method, path, code = answer.code, tries, "answered");
                 effort::answered(&span, answer.code);
+                self.calls.tell(verb, &key.kind, answer.code);
                 return judge(verb, key, &answer);
             }
             Ok(Err(error)) if is_final(&error) => {

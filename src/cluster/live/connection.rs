@@ -1,7 +1,8 @@
 //! HTTP/1.1 connections to one API server, kept for the next request.
 //!
 //! kube brings a pooling client with it. This one does less: a step sends one to three requests, one after the
-//! other, and lives for a few milliseconds, so what counts is what it costs to begin (docs/benchmarks.md).
+//! other, and lives for a few milliseconds, so what counts is what it costs to begin (docs/benchmarks.md). A reconciler
+//! sends many at once and keeps watches for minutes: each has a connection of its own until its answer has been read.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +10,7 @@ use std::task::{Context, Poll};
 
 use http::uri::PathAndQuery;
 use http::{Request, Response};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Bytes, Frame, Incoming, SizeHint};
 use hyper::client::conn::http1::SendRequest;
 use kube::Config;
 use kube::client::{Body, ConfigExt as _};
@@ -41,8 +42,11 @@ pub(super) struct Connections {
     server: Arc<Server>,
     /// What stands before every path; empty for nearly all servers.
     base_path: Arc<str>,
-    idle: Arc<Mutex<Vec<SendRequest<Body>>>>,
+    idle: Idle,
 }
+
+/// Connections whose last answer has been read, or is about to have been.
+type Idle = Arc<Mutex<Vec<SendRequest<Body>>>>;
 
 impl Connections {
     /// Returns connections to the server of a configuration; nothing is connected yet.
@@ -58,7 +62,7 @@ impl Connections {
         })
     }
 
-    async fn send(self, mut request: Request<Body>) -> Result<Response<Incoming>, ConnectionError> {
+    async fn send(self, mut request: Request<Body>) -> Result<Response<Held>, ConnectionError> {
         let path = self.path_of(&request).map_err(ConnectionError::Address)?;
         self.server.address(&mut request, path);
         let mut sender = match self.take_idle().await {
@@ -67,8 +71,7 @@ impl Connections {
         };
         let response =
             sender.send_request(request).await.map_err(|error| self.server.lost(error))?;
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
-        Ok(response)
+        Ok(response.map(|body| Held { body, is_read: false, back: Some((sender, self.idle)) }))
     }
 
     /// Puts the path of a request below that of the server.
@@ -88,8 +91,48 @@ impl Connections {
     }
 }
 
+/// The body of an answer, which keeps its connection to itself until it has been read to its end. One that is dropped
+/// before ends the connection: that is how a watch stops.
+pub(super) struct Held {
+    body: Incoming,
+    is_read: bool,
+    back: Option<(SendRequest<Body>, Idle)>,
+}
+
+impl hyper::body::Body for Held {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        self.is_read = matches!(frame, Poll::Ready(None));
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if (self.is_read || self.body.is_end_stream())
+            && let Some((sender, idle)) = self.back.take()
+        {
+            idle.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+        }
+    }
+}
+
 impl tower::Service<Request<Body>> for Connections {
-    type Response = Response<Incoming>;
+    type Response = Response<Held>;
     type Error = ConnectionError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 

@@ -1,5 +1,6 @@
 //! What requests cost, and the span around each of them (docs/observability.md).
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -7,7 +8,36 @@ use http::{Method, Uri};
 use tracing::field::Empty;
 use tracing::{Span, debug_span};
 
-use crate::contract::ObjectKey;
+use crate::contract::{Kind, ObjectKey};
+
+/// One request that was answered, or got no answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// As RBAC names it.
+    pub verb: &'static str,
+    /// Of what.
+    pub kind: &'a Kind,
+    /// HTTP status; 0 when there was no answer.
+    pub code: u16,
+}
+
+/// Who wants to hear of requests.
+#[derive(Clone, Default)]
+pub(super) struct Calls(Option<Arc<Listener>>);
+
+type Listener = dyn Fn(&Call<'_>) + Send + Sync;
+
+impl Calls {
+    pub(super) fn to(listener: impl Fn(&Call<'_>) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(listener)))
+    }
+
+    pub(super) fn tell(&self, verb: &'static str, kind: &Kind, code: u16) {
+        if let Some(listener) = &self.0 {
+            listener(&Call { verb, kind, code });
+        }
+    }
+}
 
 /// What a cluster has cost so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -14,6 +14,7 @@ mod retry;
 #[cfg(test)]
 mod tests;
 mod url;
+pub mod watch;
 
 use std::sync::Arc;
 
@@ -22,25 +23,28 @@ use jiff::Timestamp;
 use kube::client::ConfigExt as _;
 use kube::{Client, Config};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
 
 use self::answer::Refusal;
 use self::ask::Question;
 use self::clock::ServerClock;
 use self::connection::Connections;
-use self::effort::Tally;
+use self::effort::{Calls, Tally};
 use super::name::{check_key, check_scope, check_selector};
 use super::{Cluster, ClusterError, Reads, Selector};
 use crate::contract::labels::FIELD_MANAGER;
 use crate::contract::{Kind, Object, ObjectKey};
 
-pub use effort::Effort;
+pub use effort::{Call, Effort};
 pub use retry::RetryPolicy;
 
 /// Objects in one page of a list. The API server keeps a page in memory, and so do we.
 const PAGE: u32 = 500;
 /// How often a list is begun anew because its continuation has expired.
 const LISTS_MAX: u32 = 3;
+/// Most requests at once, watches not counted: more would only wait in the server's queues.
+const REQUESTS_MAX: usize = 64;
 
 const JSON: &str = "application/json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
@@ -62,6 +66,9 @@ pub struct LiveCluster {
     server: Uri,
     tally: Arc<Tally>,
     clock: ServerClock,
+    calls: Calls,
+    /// One for each request that may be under way.
+    slots: Arc<Semaphore>,
 }
 
 impl LiveCluster {
@@ -93,7 +100,21 @@ impl LiveCluster {
             .service(Connections::to(config).map_err(failed)?);
         let client = Client::new(service, config.default_namespace.clone());
         let (server, tally) = (config.cluster_url.clone(), Arc::default());
-        Ok(Self { client, policy, server, tally, clock: ServerClock::default() })
+        Ok(Self {
+            client,
+            policy,
+            server,
+            tally,
+            clock: ServerClock::default(),
+            calls: Calls::default(),
+            slots: Arc::new(Semaphore::new(REQUESTS_MAX)),
+        })
+    }
+
+    /// Tells `listener` of every request once it was answered, those of clones that are made later and of watches too.
+    pub fn telling(mut self, listener: impl Fn(&Call<'_>) + Send + Sync + 'static) -> Self {
+        self.calls = Calls::to(listener);
+        self
     }
 
     /// What all requests, also those of clones, have cost so far.

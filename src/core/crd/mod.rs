@@ -18,10 +18,6 @@ pub use change::{ChangeError, check_change};
 pub use difference::difference;
 pub use own::own;
 
-/// Field of a Promise below `status.kratix`, ours: how often all requests were told to run again. A request whose list
-/// holds a lower number runs from its first pipeline; so nobody writes to each of them.
-pub const RESOURCES_RUN: &str = "resourcesRun";
-
 /// Longest name of a request: it becomes the value of labels (contract.md 9.2).
 pub const REQUEST_NAME_CHARS_MAX: u64 = 63;
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::status_schema::{self, PRESERVE, integer, list, map, text};
+use crate::contract::promise_status::field;
 use crate::contract::status::KRATIX;
 use crate::contract::{Kind, Object, kinds};
 
@@ -124,7 +125,7 @@ fn promise_status() -> Value {
         ours.get_mut(KRATIX).and_then(|one| one.get_mut("properties"))
     {
         kratix.extend(summary());
-        kratix.insert(super::RESOURCES_RUN.into(), integer());
+        kratix.insert(field::RESOURCES_RUN.into(), integer());
     }
     let mut status = map(Value::Object(properties));
     if let Value::Object(status) = &mut status {

@@ -29,6 +29,9 @@ pub fn job(input: &JobInput<'_>) -> Result<Object, PipelineError> {
     if let Some(limit) = own.or(input.config.backoff_limit) {
         spec.insert("backoffLimit".into(), limit.into());
     }
+    if let Some(deadline) = input.config.job_deadline {
+        spec.insert("activeDeadlineSeconds".into(), deadline.as_secs().into());
+    }
     spec.insert("template".into(), json!({"metadata": pod_metadata, "spec": plan.pod_spec()}));
 
     let mut job = Object::new(&kinds::JOB, Some(plan.namespace), &plan.job_name(&hash)?);

@@ -168,10 +168,14 @@ fn settings_of_the_installation_reach_every_container() {
         "defaultImagePullPolicy": "Never",
         "defaultContainerResources": {"limits": {"cpu": "1"}},
         "jobOptions": {"defaultBackoffLimit": 0},
-    }}));
+    }, "bookend": {"jobDeadlineSeconds": 600, "volumeSizeLimit": "1Gi"}}));
     let case = Case { config: config.unwrap(), ..Case::default() };
     let job = case.build();
     assert_eq!(job["spec"]["backoffLimit"], 0);
+    assert_eq!(job["spec"]["activeDeadlineSeconds"], 600);
+    let volumes = at(&job, "/spec/template/spec/volumes").as_array().unwrap();
+    let limited = volumes.iter().filter(|one| one["emptyDir"] == json!({"sizeLimit": "1Gi"}));
+    assert_eq!(limited.count(), 3);
     for container in ["initContainers/0", "initContainers/1", "initContainers/2", "containers/0"] {
         let container = at(&job, &format!("/spec/template/spec/{container}")).clone();
         assert_eq!(container["imagePullPolicy"], "Never");

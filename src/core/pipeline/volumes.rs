@@ -80,7 +80,11 @@ impl Plan<'_> {
         let metadata = self.has_metadata().then_some(pod::volume::SHARED_METADATA);
         let shared = [pod::volume::SHARED_INPUT, pod::volume::SHARED_OUTPUT];
         let shared = shared.into_iter().chain(metadata);
-        let shared = shared.map(|name| json!({"name": name, "emptyDir": {}}));
+        let source = match &self.input.config.volume_size {
+            Some(size) => json!({"sizeLimit": size}),
+            None => json!({}),
+        };
+        let shared = shared.map(|name| json!({"name": name, "emptyDir": source}));
         let own = self.pipeline.spec.volumes.iter().map(to_json);
         scheduling.into_iter().chain(shared).chain(own).collect()
     }

@@ -28,6 +28,8 @@ pub struct Finding {
     pub path: String,
     /// What.
     pub message: String,
+    /// What to do, where the message does not say so.
+    pub hint: Option<String>,
 }
 
 /// Returns the id of a pipeline: name of its service account and of its rights (contract.md 4.5).
@@ -77,11 +79,11 @@ pub(super) struct Findings(pub(super) Vec<Finding>);
 
 impl Findings {
     pub(super) fn fail(&mut self, path: &str, message: String) {
-        self.0.push(Finding { fatal: true, path: path.to_owned(), message });
+        self.0.push(Finding { fatal: true, path: path.to_owned(), message, hint: None });
     }
 
     fn warn(&mut self, path: &str, message: String) {
-        self.0.push(Finding { fatal: false, path: path.to_owned(), message });
+        self.0.push(Finding { fatal: false, path: path.to_owned(), message, hint: None });
     }
 }
 

@@ -130,6 +130,25 @@ impl Promise {
         read::promise(object)
     }
 
+    /// Returns a Promise of which nothing but its object is known: one that cannot be read still has a name, a status,
+    /// and an end.
+    pub fn unread(object: &Object) -> Self {
+        Self {
+            object: object.clone(),
+            name: object.name().to_owned(),
+            translated_spec: None,
+            old_fields: Vec::new(),
+            api: None,
+            destination_selectors: Vec::new(),
+            required_promises: Vec::new(),
+            dependencies: Vec::new(),
+            pipeline_namespace: None,
+            reconciliation_interval: None,
+            unknown_fields: Vec::new(),
+            pipelines: BTreeMap::new(),
+        }
+    }
+
     /// Returns the pipelines of one workflow, in order.
     pub fn pipelines(&self, workflow: WorkflowType, action: WorkflowAction) -> &[Pipeline] {
         self.pipelines.get(&(workflow, action)).map_or(&[], Vec::as_slice)

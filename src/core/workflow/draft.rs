@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{Action, Event, Metadata, Plan, Seen, State};
+use crate::contract::Object;
 
 /// A plan in the making. Changes of the status are gathered in [`Draft::status`] and become an action when the next
 /// action depends on them ([`Draft::write`]), so that what is decided together is written together.
@@ -22,7 +23,12 @@ pub struct Draft {
 impl Draft {
     /// Begins with what is seen.
     pub fn new(seen: &Seen<'_>) -> Self {
-        let status = seen.object.status().and_then(Value::as_object).cloned().unwrap_or_default();
+        Self::of(seen.object)
+    }
+
+    /// Begins with an object as it is seen.
+    pub fn of(object: &Object) -> Self {
+        let status = object.status().and_then(Value::as_object).cloned().unwrap_or_default();
         Self {
             written: status.clone(),
             status,

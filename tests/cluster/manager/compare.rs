@@ -1,7 +1,6 @@
 //! What differs between two states by meaning, and which of it is so on purpose.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
 
 use serde_json::Value;
 
@@ -78,38 +77,27 @@ fn short(value: &Value) -> String {
     }
 }
 
-/// Which places of the rulings have come up.
-#[derive(Default)]
-pub(super) struct Used(Mutex<BTreeSet<&'static str>>);
+/// Splits into what is wrong and, by reason, how much is so on purpose; marks the places that came up.
+pub(super) fn judge<'d>(
+    all: &'d [Difference],
+    used: &mut BTreeSet<&'static str>,
+) -> (Vec<&'d Difference>, BTreeMap<&'static str, usize>) {
+    let mut on_purpose = BTreeMap::new();
+    let wrong = all.iter().filter(|difference| match ruling(difference) {
+        Some((because, place)) => {
+            *on_purpose.entry(because).or_default() += 1;
+            used.insert(place);
+            false
+        }
+        None => true,
+    });
+    (wrong.collect(), on_purpose)
+}
 
-impl Used {
-    /// Splits into what is wrong and, by reason, how much is so on purpose.
-    pub(super) fn judge(
-        &self,
-        all: Vec<Difference>,
-    ) -> (Vec<Difference>, BTreeMap<&'static str, usize>) {
-        let mut on_purpose = BTreeMap::new();
-        let mut used = self.0.lock().unwrap();
-        let wrong = all
-            .into_iter()
-            .filter(|difference| match ruling(difference) {
-                Some((because, place)) => {
-                    *on_purpose.entry(because).or_default() += 1;
-                    used.insert(place);
-                    false
-                }
-                None => true,
-            })
-            .collect();
-        (wrong, on_purpose)
-    }
-
-    /// Places that never came up: they must go.
-    pub(super) fn unused(&self) -> Vec<&'static str> {
-        let used = self.0.lock().unwrap();
-        let places = RULINGS.iter().flat_map(|ruling| ruling.places);
-        places.copied().filter(|place| !used.contains(place)).collect()
-    }
+/// Places that never came up: they must go.
+pub(super) fn unused(used: &BTreeSet<&'static str>) -> Vec<&'static str> {
+    let places = RULINGS.iter().flat_map(|ruling| ruling.places);
+    places.copied().filter(|place| !used.contains(place)).collect()
 }
 
 /// Why a difference is so on purpose, and the place that says it; `None` when it is wrong.

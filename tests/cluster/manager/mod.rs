@@ -3,18 +3,15 @@
 //!
 //! `BOOKEND_MANAGER=a,b` takes the cases alone that have one of these words in their name.
 
-mod case;
 mod compare;
-mod meaning;
 mod on_paper;
 mod play;
 mod pod;
 mod reconciler;
-mod record;
 mod rulings;
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -22,8 +19,9 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Instant;
 
-use case::{Case, carried};
-use compare::Used;
+use crate::steps::case::{Case, carried};
+use crate::steps::record;
+use compare::{judge, unused};
 use play::{Played, Player};
 use reconciler::Reconciler;
 use world::World;
@@ -53,30 +51,29 @@ fn every_recorded_step_is_made_the_same() {
     let began = Instant::now();
     let kubeconfig = PathBuf::from(env::var_os("KUBECONFIG").expect("KUBECONFIG is set"));
     let world = World::watch(reconciled());
-    let used = Used::default();
     let all = cases();
     let (alone, together): (Vec<_>, Vec<_>) =
         all.iter().filter(|case| !case.steps.is_empty()).partition(|case| case.is_alone());
     let mut played = Vec::new();
     if !together.is_empty() {
         let reconciler = start(&world, &kubeconfig, together[0]);
-        played = play_together(&world, &kubeconfig, &together, &used);
+        played = play_together(&world, &kubeconfig, &together);
         reconciler.stop();
     }
     for case in alone {
         let reconciler = start(&world, &kubeconfig, case);
-        played.extend(play(&world, &kubeconfig, case, &used));
+        played.extend(play(&world, &kubeconfig, case));
         reconciler.stop();
     }
-    report(&all, &played, &used, began);
+    report(&all, &played, began);
 }
 
 fn start(world: &World, kubeconfig: &Path, case: &Case) -> Reconciler {
     Reconciler::start(world.api, kubeconfig, &case.config, case.pull_secret()).ready()
 }
 
-fn play(world: &World, kubeconfig: &Path, case: &Case, used: &Used) -> Vec<Played> {
-    let player = Player::new(world, case, kubeconfig, used);
+fn play(world: &World, kubeconfig: &Path, case: &Case) -> Vec<Played> {
+    let player = Player::new(world, case, kubeconfig);
     let played = catch_unwind(AssertUnwindSafe(|| player.play())).unwrap_or_else(|_| {
         let (title, trouble) = (format!("{} -", case.name), Some("panicked, see above".into()));
         vec![Played { title, all: Vec::new(), trouble, seconds: 0.0 }]
@@ -87,7 +84,7 @@ fn play(world: &World, kubeconfig: &Path, case: &Case, used: &Used) -> Vec<Playe
 }
 
 /// Long cases first, so that none is left alone at the end.
-fn play_together(world: &World, kubeconfig: &Path, cases: &[&Case], used: &Used) -> Vec<Played> {
+fn play_together(world: &World, kubeconfig: &Path, cases: &[&Case]) -> Vec<Played> {
     let mut waiting = cases.to_vec();
     waiting.sort_by_key(|case| {
         let waits = case.steps.iter().filter_map(|step| step.options["seconds"].as_u64());
@@ -99,7 +96,7 @@ fn play_together(world: &World, kubeconfig: &Path, cases: &[&Case], used: &Used)
             scope.spawn(|| {
                 loop {
                     let Some(case) = waiting.lock().unwrap().pop() else { return };
-                    let done = play(world, kubeconfig, case, used);
+                    let done = play(world, kubeconfig, case);
                     played.lock().unwrap().extend(done);
                 }
             });
@@ -108,11 +105,12 @@ fn play_together(world: &World, kubeconfig: &Path, cases: &[&Case], used: &Used)
     played.into_inner().unwrap()
 }
 
-fn report(cases: &[Case], played: &[Played], used: &Used, began: Instant) {
+fn report(cases: &[Case], played: &[Played], began: Instant) {
     let (mut equal, mut on_purpose, mut wrong) = (0, 0, Vec::new());
+    let mut used = BTreeSet::new();
     let mut reasons: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for step in played {
-        let (bad, why) = used.judge(step.all.clone());
+        let (bad, why) = judge(&step.all, &mut used);
         for (reason, count) in &why {
             let (steps, all) = reasons.entry(reason).or_default();
             (*steps, *all) = (*steps + 1, *all + count);
@@ -144,7 +142,7 @@ fn report(cases: &[Case], played: &[Played], used: &Used, began: Instant) {
     }
     assert!(wrong.is_empty() && steps == played.len(), "not everything is as recorded, see above");
     if env::var_os("BOOKEND_MANAGER").is_none() && cases.len() > 50 {
-        assert_eq!(used.unused(), Vec::<&str>::new(), "rulings that no longer come up");
+        assert_eq!(unused(&used), Vec::<&str>::new(), "rulings that no longer come up");
     }
 }
 

@@ -5,9 +5,9 @@ use std::fs;
 
 use serde_json::json;
 
-use super::case::{Case, carried, fixtures};
 use super::compare::{State, differences, fits};
-use super::{meaning, record};
+use crate::steps::case::{Case, carried, fixtures};
+use crate::steps::{meaning, record};
 
 /// Writes `fixtures/steps` anew: `cargo test --test cluster -- --ignored carry_steps`.
 #[test]

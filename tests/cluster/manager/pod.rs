@@ -13,8 +13,8 @@ use bookend::contract::pod::container;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::case::Step;
 use super::world::World;
+use crate::steps::case::Step;
 
 /// How long the Job controller, or one of our containers, may take.
 const PATIENCE: Duration = Duration::from_secs(60);

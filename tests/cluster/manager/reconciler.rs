@@ -45,7 +45,7 @@ impl Reconciler {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bookend"));
         command
             .args(["reconcile", "--status-layout", "flat", "--rights", "kratix"])
-            .args(["--listen", &format!("127.0.0.1:{port}")])
+            .args(["--alone", "--listen", &format!("127.0.0.1:{port}")])
             .env("KUBECONFIG", kubeconfig)
             .env("PIPELINE_ADAPTER_IMG", "localhost/adapter:1")
             .stdin(Stdio::null())

@@ -11,11 +11,11 @@ use kube::runtime::reflector::{self, Store};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use serde_json::{Value, json};
 
-use super::case::{Case, Step};
 use super::compare::State;
-use super::meaning::{event, is_of, key, meaning};
 use crate::api::Api;
 use crate::pods::kit::path;
+use crate::steps::case::{Case, Step};
+use crate::steps::meaning::{event, is_of, key, meaning};
 
 /// What is watched; requests are read one by one, since their kind comes and goes.
 const WATCHED: [Kind; 11] = [

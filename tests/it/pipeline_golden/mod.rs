@@ -1,9 +1,8 @@
-//! Our Jobs, scheduling ConfigMaps and rights against those that Kratix's manager made (`fixtures/manager`).
+//! Our Jobs, scheduling ConfigMaps and rights against those that Kratix's manager made (`fixtures/steps`).
 //!
 //! What Kubernetes fills in by itself is left out on both sides ([`without_defaults`]). Deviations on purpose are
 //! in [`deviate`], each with its reason.
 
-mod defaults;
 mod inputs;
 mod recording;
 mod rights;
@@ -17,12 +16,15 @@ use bookend::core::pipeline::{Adapter, JobInput, job, run_hash, scheduling_confi
 use bookend::core::promise::{Promise, WorkflowAction, WorkflowType};
 use serde_json::{Value, json};
 
-use defaults::without_defaults;
-use recording::read_recording;
+use recording::made_of;
 use rights::Step;
 
+use crate::steps::case::carried;
+use crate::steps::defaults::without_defaults;
+use crate::steps::record;
+
 /// One case: what went in, and the Jobs that came out.
-#[derive(Default, serde::Serialize, serde::Deserialize)]
+#[derive(Default)]
 struct Case {
     config: Option<Value>,
     promises: Vec<Value>,
@@ -30,7 +32,6 @@ struct Case {
     jobs: Vec<Value>,
     config_maps: Vec<Value>,
     /// Service accounts that were there before.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     before: Vec<Value>,
     /// Service accounts and rights, each form that was seen.
     rights: Vec<Value>,
@@ -53,68 +54,30 @@ fn manifest_dir() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn fixtures_dir() -> PathBuf {
-    manifest_dir().join("fixtures/manager")
-}
-
-/// The folder of the recordings, where it stands beside the project.
-fn recordings_dir() -> Option<PathBuf> {
-    let places = ["../shared/golden/manager", "../../shared/golden/manager"];
-    places.iter().map(|place| manifest_dir().join(place)).find(|dir| dir.is_dir())
-}
-
 #[test]
 fn every_recorded_job_is_built_the_same() {
     let mut counts = Counts::default();
-    for path in sorted(&fixtures_dir()) {
-        if path.extension().is_some_and(|extension| extension == "json") {
-            let case: Case = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-            compare(path.file_stem().unwrap().to_str().unwrap(), &case, &mut counts);
-        }
+    for case in carried().iter().filter(|case| !case.steps.is_empty()) {
+        compare(&case.name, &made_of(case), &mut counts);
     }
     assert_eq!(
         counts,
-        Counts { cases: 33, jobs: 87, config_maps: 37, rights: 1507, deviations: 40 }
+        Counts { cases: 38, jobs: 87, config_maps: 37, rights: 1543, deviations: 48 }
     );
 }
 
 #[test]
 #[ignore = "needs ../shared/golden, a part of which is not ours to carry; .ci/run runs it where that is"]
 fn every_job_of_the_full_recordings_is_built_the_same() {
-    let dir = recordings_dir().expect("shared/golden stands beside the project");
+    let folder = record::folder().expect("shared/golden stands beside the project");
     let mut counts = Counts::default();
-    for path in sorted(&dir).into_iter().filter(|path| path.join("steps").is_dir()) {
-        compare(path.file_name().unwrap().to_str().unwrap(), &read_recording(&path), &mut counts);
+    for case in record::all(&folder).iter().filter(|case| !case.steps.is_empty()) {
+        compare(&case.name, &made_of(case), &mut counts);
     }
     assert_eq!(
         counts,
         Counts { cases: 58, jobs: 136, config_maps: 62, rights: 2566, deviations: 48 }
     );
-}
-
-/// Writes `fixtures/manager` anew from the recordings: `cargo test -- --ignored carry_recordings`.
-#[test]
-#[ignore = "writes into fixtures/"]
-fn carry_recordings_into_fixtures() {
-    let dir = recordings_dir().expect("the recordings stand beside the project");
-    fs::create_dir_all(fixtures_dir()).unwrap();
-    for path in sorted(&dir).into_iter().filter(|path| path.join("steps").is_dir()) {
-        let name = path.file_name().unwrap().to_str().unwrap();
-        let case = read_recording(&path);
-        if !case.jobs.is_empty() && !holds_foreign_promise(name, &case) {
-            let text = serde_json::to_string(&case).unwrap() + "\n";
-            fs::write(fixtures_dir().join(format!("{name}.json")), text).unwrap();
-        }
-    }
-}
-
-/// Whether a case holds other people's Promise, which may be read where it stands but not carried.
-fn holds_foreign_promise(name: &str, case: &Case) -> bool {
-    const UPSTREAM_CONFIG_PROMISE: &str = "setInPromise";
-    let text = serde_json::to_string(&case.promises).unwrap();
-    name.starts_with("asset-")
-        || name.starts_with("market-")
-        || text.contains(UPSTREAM_CONFIG_PROMISE)
 }
 
 fn sorted(dir: &Path) -> Vec<PathBuf> {

@@ -1,108 +1,102 @@
-//! Reads one recorded case from the folder of all recordings.
+//! What went into a recorded case, and what came out, gathered from its steps.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
-
-use bookend::contract::{Object, labels};
+use bookend::contract::labels;
 use serde_json::{Value, json};
 
-use super::defaults::{remove, without_defaults};
+use super::Case;
 use super::rights::Step;
-use super::{Case, object, sorted};
+use crate::steps::case;
 
 /// Kinds of rights, with the account they are for.
 const RIGHTS: [&str; 5] =
     ["ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"];
 
-/// Reads one recorded case: every version of its objects that was seen.
-pub(super) fn read_recording(dir: &Path) -> Case {
-    const NOT_REQUESTS: [&str; 6] = [
-        "",
-        "batch",
-        "rbac.authorization.k8s.io",
-        "apiextensions.k8s.io",
-        "platform.kratix.io",
-        "apps",
-    ];
-    let about: Value = serde_json::from_slice(&fs::read(dir.join("case.json")).unwrap()).unwrap();
+/// Stands for whatever uid an object had.
+const UID: &str = "uid";
+
+/// Every version of its objects that was seen.
+pub(super) fn made_of(recorded: &case::Case) -> Case {
     let mut case = Case {
-        config: about["config"]["config"]
+        config: recorded.config["config"]
             .as_str()
             .map(|text| bookend::files::yaml::parse(text.as_bytes()).unwrap().into_json().unwrap()),
         ..Case::default()
     };
-    for before in about["pre"].as_array().into_iter().flatten() {
-        if RIGHTS.contains(&before["kind"].as_str().unwrap()) {
-            case.before.push(before.clone());
-        }
-    }
-    let mut jobs = BTreeMap::new();
-    for step in sorted(&dir.join("steps")) {
-        let name = step.file_name().unwrap().to_str().unwrap().to_owned();
-        let mut seen = Step { name, ..Step::default() };
-        let mut started = Vec::new();
-        for line in fs::read_to_string(step.join("raw.jsonl")).unwrap().lines() {
-            let mut value: Value = serde_json::from_str(line).unwrap();
-            let is_going = value["metadata"]["deletionTimestamp"].is_string();
-            slim(&mut value);
-            let object = object(&value);
-            let group = object.api_version().split_once('/').map_or("", |(group, _)| group);
-            match object.kind() {
+    let is_right = |it: &&Value| RIGHTS.contains(&it["kind"].as_str().unwrap());
+    case.before = recorded.pre.iter().filter(is_right).cloned().collect();
+    for step in &recorded.steps {
+        let mut seen = Step { name: step.name.clone(), ..Step::default() };
+        for (key, meaning) in &step.objects {
+            let object = object(key, meaning, recorded);
+            let kind = object["kind"].as_str().unwrap();
+            let is_of_promise = object["metadata"]["labels"][labels::PROMISE_NAME].is_string();
+            match kind {
                 "Promise" => {
-                    seen.going |= is_going;
-                    seen.promises.push(add(&mut case.promises, value));
+                    seen.going |= meaning["metadata"]["isGoing"] == true;
+                    seen.promises.push(add(&mut case.promises, object));
                 }
-                // The version in use, which the live Promise may have left behind.
-                "PromiseRevision" => {
-                    add(&mut case.promises, revised(&object));
-                }
-                "ConfigMap" if object.label(labels::PROMISE_NAME).is_some() => {
-                    add(&mut case.config_maps, value);
+                "ConfigMap" if is_of_promise => {
+                    add(&mut case.config_maps, object);
                 }
                 "Job" => {
-                    let created = object.creation_timestamp().unwrap().to_owned();
-                    without_defaults(&mut value);
-                    let key = (created, object.name().to_owned());
-                    jobs.entry(key.clone()).or_insert_with(|| {
-                        started.push(key);
-                        value
-                    });
+                    let name = object["metadata"]["name"].clone();
+                    if !case.jobs.iter().any(|job| job["metadata"]["name"] == name) {
+                        seen.started.push(name.as_str().unwrap().to_owned());
+                        case.jobs.push(object);
+                    }
                 }
-                kind if RIGHTS.contains(&kind) && object.label(labels::PROMISE_NAME).is_some() => {
-                    without_identity(&mut value);
-                    seen.rights.push(add(&mut case.rights, value));
+                _ if RIGHTS.contains(&kind) && is_of_promise => {
+                    seen.rights.push(add(&mut case.rights, object));
                 }
-                _ if !NOT_REQUESTS.contains(&group) => {
-                    add(&mut case.requests, value);
+                _ if recorded.requests.iter().any(|it| it["kind"] == kind) => {
+                    add(&mut case.requests, object);
                 }
                 _ => {}
             }
         }
-        started.sort();
-        seen.started = started.into_iter().map(|(_, name)| name).collect();
         case.steps.push(seen);
     }
-    case.jobs = jobs.into_values().collect();
     case
 }
 
-/// Takes out what the API server gives an object of its own.
-fn without_identity(value: &mut Value) {
-    for key in ["uid", "resourceVersion", "creationTimestamp"] {
-        remove(value, "/metadata", key);
+/// The object behind a meaning: with its name and version, and without what changes with every write.
+fn object(key: &str, meaning: &Value, recorded: &case::Case) -> Value {
+    let mut parts = key.split('/');
+    let (kind, namespace) = (parts.next().unwrap(), parts.next().filter(|it| *it != "-"));
+    let request = recorded.requests.iter().find(|it| it["kind"] == kind);
+    let version = match kind {
+        "Promise" => "platform.kratix.io/v1alpha1",
+        "Job" => "batch/v1",
+        "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" => {
+            "rbac.authorization.k8s.io/v1"
+        }
+        _ => request.map_or("v1", |it| it["apiVersion"].as_str().unwrap()),
+    };
+    let mut object = meaning.clone();
+    let map = object.as_object_mut().unwrap();
+    map.remove("status");
+    map.remove("state");
+    map.insert("apiVersion".into(), json!(version));
+    map.insert("kind".into(), json!(kind));
+    let metadata = object["metadata"].as_object_mut().unwrap();
+    metadata.remove("isGoing");
+    metadata.remove("finalizers");
+    metadata.insert("name".into(), json!(parts.next()));
+    if let Some(namespace) = namespace {
+        metadata.insert("namespace".into(), json!(namespace));
     }
-}
-
-/// The Promise as its revision holds it.
-fn revised(revision: &Object) -> Value {
-    let name = revision.at(&["spec", "promiseRef", "name"]).unwrap();
-    json!({
-        "apiVersion": revision.api_version(),
-        "kind": "Promise",
-        "metadata": {"name": name, "uid": revision.at(&["metadata", "ownerReferences"]).unwrap()[0]["uid"]},
-        "spec": revision.at(&["spec", "promiseSpec"]).unwrap(),
-    })
+    if kind == "Promise" || request.is_some() {
+        metadata.insert("uid".into(), json!(UID));
+    }
+    if kind == "Promise" {
+        metadata.remove("labels");
+    }
+    for owner in
+        metadata.get_mut("ownerReferences").and_then(Value::as_array_mut).into_iter().flatten()
+    {
+        owner["uid"] = json!(UID);
+    }
+    object
 }
 
 /// Adds a value that is not there yet, and returns its place.
@@ -112,24 +106,4 @@ fn add(list: &mut Vec<Value>, value: Value) -> usize {
         list.push(value);
         list.len() - 1
     })
-}
-
-/// Takes out what changes with every write.
-fn slim(value: &mut Value) {
-    remove(value, "", "status");
-    for key in [
-        "resourceVersion",
-        "generation",
-        "finalizers",
-        "deletionTimestamp",
-        "deletionGracePeriodSeconds",
-    ] {
-        remove(value, "/metadata", key);
-    }
-    if value["kind"] != "Job" {
-        remove(value, "/metadata", "creationTimestamp");
-    }
-    if value["kind"] == "Promise" {
-        remove(value, "/metadata", "labels");
-    }
 }

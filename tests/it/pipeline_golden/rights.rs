@@ -11,7 +11,7 @@ use bookend::core::rbac::{
 use super::{Case, Counts, find_inputs, object, place_of};
 
 /// What was there after a step.
-#[derive(Default, serde::Serialize, serde::Deserialize)]
+#[derive(Default)]
 pub(super) struct Step {
     pub(super) name: String,
     /// Places of the Promises in [`Case::promises`].

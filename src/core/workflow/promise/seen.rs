@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::super::{JobSeen, Layout, WorkSeen};
+use super::super::{JobSeen, Layout, Seen, WorkSeen};
 use crate::contract::{Kind, Object, ObjectKey, kinds, labels};
 use crate::core::config::Config;
 use crate::core::hash;
-use crate::core::promise::{Promise, PromiseError, RequiredPromise};
+use crate::core::promise::{Promise, PromiseError, RequiredPromise, WorkflowType};
 
 /// Everything that is known of one Promise.
 ///
@@ -22,6 +22,8 @@ pub struct PromiseSeen<'a> {
     pub jobs: &'a [JobSeen],
     /// Names of Jobs that were looked for just now ([`super::super::Action::Look`]) and are not there.
     pub absent: &'a [String],
+    /// Names under which another object's Job was found when ours was to be created.
+    pub taken: &'a [String],
     /// Works of its own workflows (`kratix.io/work-type: promise`).
     pub works: &'a [WorkSeen],
     /// The other Promises of the cluster: those it requires and those that require it, or simply all.
@@ -42,12 +44,44 @@ pub struct PromiseSeen<'a> {
     pub labelled: &'a [Owned],
     /// Settings of the installation.
     pub config: &'a Config,
+    /// Writes a document as YAML: `spec.dependencies` become a file.
+    pub to_yaml: fn(&Value) -> String,
     /// How a status is laid out.
     pub layout: Layout,
     /// Whether one more workflow may start now.
     pub may_start: bool,
     /// The time now, by the clock of the cluster.
     pub now: Timestamp,
+}
+
+impl<'a> PromiseSeen<'a> {
+    /// Returns what the engine, and whoever carries out a plan, sees of the Promise's own workflows.
+    pub fn of_workflow(&self, promise: &'a Promise) -> Seen<'a> {
+        Seen {
+            promise,
+            object: self.object,
+            workflow: WorkflowType::Promise,
+            jobs: self.jobs,
+            absent: self.absent,
+            taken: self.taken,
+            works: self.works,
+            config: self.config,
+            layout: self.layout,
+            may_start: self.may_start,
+            promise_is_available: true,
+            now: self.now,
+        }
+    }
+
+    /// Returns the name of the Promise.
+    pub(super) fn name(&self) -> &'a str {
+        self.object.name()
+    }
+
+    /// Whether it is being deleted.
+    pub(super) fn is_going(&self) -> bool {
+        is_going(self.object)
+    }
 }
 
 /// What is known of another Promise.
@@ -87,7 +121,7 @@ impl OtherPromise {
                 .collect(),
             is_available: super::is_available(object),
             is_busy: super::is_busy(object),
-            is_going: object.text_at(&["metadata", "deletionTimestamp"]).is_some(),
+            is_going: is_going(object),
         }
     }
 }
@@ -112,7 +146,7 @@ impl StaticWork {
             key: work.key(&kinds::WORK),
             uid: work.uid().unwrap_or_default().to_owned(),
             spec_hash: hash::spec(work.spec()),
-            is_going: work.text_at(&["metadata", "deletionTimestamp"]).is_some(),
+            is_going: is_going(work),
         }
     }
 }
@@ -137,11 +171,16 @@ impl Owned {
         Self {
             key: object.key(kind),
             uid: object.uid().unwrap_or_default().to_owned(),
-            is_going: object.text_at(&["metadata", "deletionTimestamp"]).is_some(),
+            is_going: is_going(object),
             is_applied_by_us: managers
                 .into_iter()
                 .flatten()
                 .any(|entry| entry.get("manager") == Some(&labels::FIELD_MANAGER.into())),
         }
     }
+}
+
+/// Whether an object is being deleted.
+pub(super) fn is_going(object: &Object) -> bool {
+    object.text_at(&["metadata", "deletionTimestamp"]).is_some()
 }

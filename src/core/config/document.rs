@@ -1,0 +1,43 @@
+//! The shape of the document.
+
+use k8s_openapi::api::core::v1::{ResourceRequirements, SecurityContext};
+use serde::Deserialize;
+use serde_json::Value;
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Document {
+    pub(super) workflows: Workflows,
+    pub(super) number_of_jobs_to_keep: i64,
+    pub(super) reconciliation_interval: String,
+    pub(super) bookend: Own,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Workflows {
+    pub(super) default_container_security_context: SecurityContext,
+    pub(super) default_image_pull_policy: String,
+    pub(super) default_container_resources: Option<ResourceRequirements>,
+    pub(super) job_options: JobOptions,
+    pub(super) reconcile_after_failure: Option<bool>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct JobOptions {
+    pub(super) default_backoff_limit: Option<i32>,
+    pub(super) pod_ttl_seconds_after_finished: Option<i32>,
+}
+
+/// Settings that Kratix does not have, and passes over.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Own {
+    pub(super) job_deadline_seconds: Option<i64>,
+    pub(super) volume_size_limit: String,
+}
+
+pub(super) fn to_json<T: serde::Serialize>(value: &T) -> Option<Value> {
+    serde_json::to_value(value).ok()
+}

@@ -1,0 +1,148 @@
+//! What is counted, for `/metrics` (docs/observability.md).
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use crate::cluster::live::Call;
+use crate::core::promise::WorkflowType;
+
+/// Upper bounds of the times of a pass, in seconds.
+const SECONDS: [f64; 9] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0];
+
+/// All counters. Cheap to clone; clones share them.
+#[derive(Clone)]
+pub struct Metrics {
+    calls: Family<CallLabels, Counter>,
+    pub(super) passes: Family<PassLabels, Histogram, fn() -> Histogram>,
+    pub(super) runs: Family<RunLabels, Counter>,
+    pub(super) depth: Family<KindLabels, Gauge>,
+    pub(super) objects: Family<KindLabels, Gauge>,
+    pub(super) running: Gauge,
+    pub(super) leads: Gauge,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabels {
+    verb: &'static str,
+    kind: String,
+    code: u16,
+}
+
+/// Of one pass over an object.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct PassLabels {
+    /// `promise` or `resource`.
+    pub(super) kind: &'static str,
+    /// `settled`, `acted` or `failed`.
+    pub(super) outcome: &'static str,
+}
+
+/// Of one Job that has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct RunLabels {
+    /// `promise` or `resource`.
+    pub(super) workflow: &'static str,
+    /// `configure` or `delete`.
+    pub(super) action: &'static str,
+    /// `succeeded` or `failed`.
+    pub(super) outcome: &'static str,
+}
+
+/// Of a kind of object.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct KindLabels {
+    /// `promise` or `resource`.
+    pub(super) kind: &'static str,
+}
+
+impl From<WorkflowType> for KindLabels {
+    fn from(workflow: WorkflowType) -> Self {
+        Self { kind: workflow.as_str() }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            calls: Family::default(),
+            passes: Family::new_with_constructor(|| Histogram::new(SECONDS)),
+            runs: Family::default(),
+            depth: Family::default(),
+            objects: Family::default(),
+            running: Gauge::default(),
+            leads: Gauge::default(),
+        }
+    }
+}
+
+impl Metrics {
+    /// Counts a request to the API server.
+    pub fn call(&self, call: &Call<'_>) {
+        let labels =
+            CallLabels { verb: call.verb, kind: call.kind.plural.to_string(), code: call.code };
+        self.calls.get_or_create(&labels).inc();
+    }
+
+    /// Notes a pass over an object.
+    pub(super) fn pass(&self, workflow: WorkflowType, outcome: &'static str, took: Duration) {
+        let labels = PassLabels { kind: workflow.as_str(), outcome };
+        self.passes.get_or_create(&labels).observe(took.as_secs_f64());
+    }
+
+    /// Returns all of it as text, in the format that Prometheus reads.
+    pub(super) fn text(&self) -> String {
+        let mut registry = Registry::with_prefix("bookend");
+        registry.register(
+            "api_requests",
+            "Requests to the API server; code 0 is no answer",
+            self.calls.clone(),
+        );
+        registry.register(
+            "reconcile_seconds",
+            "Time of one pass over an object",
+            self.passes.clone(),
+        );
+        registry.register("runs", "Jobs that have ended", self.runs.clone());
+        registry.register("queue_depth", "Objects that wait for a pass", self.depth.clone());
+        registry.register("objects", "Promises and requests that are known", self.objects.clone());
+        registry.register("running_workflows", "Workflows that run", self.running.clone());
+        registry.register("leader", "1 while this one acts", self.leads.clone());
+        let mut text = String::new();
+        // Writing to memory cannot fail.
+        let _ = encode(&mut text, &registry);
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::kinds;
+
+    #[test]
+    fn what_is_counted_is_told_in_prometheus_words() {
+        let metrics = Metrics::default();
+        for code in [200, 200, 0] {
+            metrics.call(&Call { verb: "create", kind: &kinds::JOB, code });
+        }
+        metrics.pass(WorkflowType::Promise, "acted", Duration::from_millis(3));
+        metrics.running.set(7);
+        let text = metrics.text();
+        for line in [
+            r#"bookend_api_requests_total{verb="create",kind="jobs",code="200"} 2"#,
+            r#"bookend_api_requests_total{verb="create",kind="jobs",code="0"} 1"#,
+            r#"bookend_reconcile_seconds_bucket{le="0.005",kind="promise",outcome="acted"} 1"#,
+            "bookend_running_workflows 7",
+            "bookend_leader 0",
+        ] {
+            assert!(text.lines().any(|one| one == line), "{line}\nis not in\n{text}");
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Runs Promises and requests with no other controller: watches, caches and a queue around the pure
+//! `core::workflow`, whose plans `effect` carries out.
+//!
+//! Caches are filled by everybody; only who leads acts. Everything that is decided is decided from what is seen, so a
+//! reconciler that is killed anywhere is followed by one that goes on where it was.
+
+mod acting;
+mod cache;
+mod error;
+mod feeds;
+mod health;
+mod known;
+mod leader;
+mod metrics;
+mod pass;
+mod queue;
+mod running;
+mod shared;
+mod store;
+mod target;
+mod view;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tracing::info;
+
+use crate::cluster::live::{LiveCluster, RetryPolicy};
+use crate::core::pipeline::Adapter;
+use crate::core::promise::WorkflowType;
+use crate::core::rbac::Rights;
+use crate::core::workflow::Layout;
+use leader::{Election, Tenure};
+use shared::Shared;
+
+pub use error::ReconcileError;
+pub use leader::Times;
+pub use metrics::Metrics;
+
+/// How long a graceful end waits for what is being done.
+const END_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// What a reconciler is told.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Namespace of the installation: Jobs of promise workflows, the ConfigMap `kratix`, the Lease.
+    pub namespace: String,
+    /// Where the three containers around the user's own come from.
+    pub adapter: Adapter,
+    /// How statuses are laid out.
+    pub layout: Layout,
+    /// How much the pods of every pipeline may do.
+    pub rights: Rights,
+    /// How many Promises are looked at at once.
+    pub promise_workers: usize,
+    /// How many requests are looked at at once.
+    pub request_workers: usize,
+    /// How many workflows run at once; those that run already count, and go on.
+    pub running_max: usize,
+    /// Name of the Lease; `None` for the only reconciler there is.
+    pub lease: Option<String>,
+    /// How long the Lease holds; `None` for what the ConfigMap of the installation says, or our own.
+    pub times: Option<Times>,
+    /// Where `/healthz`, `/readyz` and `/metrics` are answered; `None` for nowhere.
+    pub listen: Option<SocketAddr>,
+    /// Our name: that of the pod or machine.
+    pub instance: String,
+}
+
+/// How long an API server is waited for within one action: the queue tries again anyway, and by the time somebody
+/// else may lead nothing of ours may be under way.
+pub fn retry_policy() -> RetryPolicy {
+    RetryPolicy {
+        tries_max: 3,
+        pause_max: Duration::from_millis(500),
+        total_time_max: Duration::from_secs(2),
+        refusal_time_max: Duration::ZERO,
+        ..RetryPolicy::default()
+    }
+}
+
+/// Reconciles until `stop` ends, which is a good end.
+///
+/// # Errors
+/// When the address to listen at is taken, and when the Lease was lost: somebody else may lead.
+pub async fn run(
+    settings: Settings,
+    cluster: LiveCluster,
+    metrics: Metrics,
+    stop: impl Future<Output = &'static str>,
+) -> Result<(), ReconcileError> {
+    let times = match settings.times {
+        Some(times) => times,
+        None => feeds::times(&cluster, &settings.namespace).await,
+    };
+    let mut election = settings.lease.as_deref().map(|lease| {
+        let identity = format!("{}_{:016x}", settings.instance, crate::cluster::chance::number());
+        Election::new(cluster.clone(), &settings.namespace, lease, identity, times)
+    });
+    let tenure = election.as_ref().map_or_else(Tenure::ever, Election::tenure);
+    let shared = Arc::new(Shared::new(settings, cluster, metrics, tenure));
+    let mut helpers = JoinSet::new();
+    if let Some(address) = shared.settings.listen {
+        let listener = health::listen(address)
+            .await
+            .map_err(|source| ReconcileError::Listen { address, source })?;
+        helpers.spawn(health::serve(listener, Arc::clone(&shared)));
+    }
+    for (feed, watch) in feeds::fixed() {
+        helpers.spawn(feeds::follow(Arc::clone(&shared), feed, watch));
+    }
+    helpers.spawn(feeds::follow_config(Arc::clone(&shared)));
+    helpers.spawn(feeds::follow_apis(Arc::clone(&shared)));
+
+    let mut workers = JoinSet::new();
+    let end = {
+        tokio::pin!(stop);
+        tokio::select! {
+            biased;
+            signal = &mut stop => End::Asked(signal),
+            end = lead(&shared, election.as_mut(), &mut workers) => end,
+        }
+    };
+    shared.queue(WorkflowType::Promise).close();
+    shared.queue(WorkflowType::Resource).close();
+    if let End::Asked(signal) = end {
+        info!(signal, "stopping");
+        let drain = async { while workers.join_next().await.is_some() {} };
+        tokio::select! {
+            _ = timeout(END_TIME_MAX, drain) => {}
+            () = keep(election.as_mut()) => {}
+        }
+    }
+    if let Some(election) = &mut election
+        && !matches!(end, End::Lost)
+    {
+        // What is left would act without being asked.
+        workers.shutdown().await;
+        election.release().await;
+    }
+    match end {
+        End::Asked(_) => Ok(()),
+        End::Lost => Err(ReconcileError::Lost),
+        End::Broken => Err(ReconcileError::Broken),
+    }
+}
+
+/// Why it has ended.
+enum End {
+    /// Somebody has asked, with this signal.
+    Asked(&'static str),
+    /// Somebody else may lead.
+    Lost,
+    /// A worker has ended.
+    Broken,
+}
+
+/// Waits until we lead, and works for as long as we do.
+async fn lead(
+    shared: &Arc<Shared>,
+    mut election: Option<&mut Election<LiveCluster>>,
+    workers: &mut JoinSet<()>,
+) -> End {
+    if let Some(election) = &mut election {
+        election.win().await;
+    }
+    shared.metrics.leads.set(1);
+    let end = tokio::select! {
+        () = keep(election) => End::Lost,
+        end = work(shared, workers) => end,
+    };
+    shared.metrics.leads.set(0);
+    end
+}
+
+/// Returns when we lead no more.
+async fn keep(election: Option<&mut Election<LiveCluster>>) {
+    match election {
+        Some(election) => election.keep().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Works, once everything is known.
+async fn work(shared: &Arc<Shared>, workers: &mut JoinSet<()>) -> End {
+    shared.filled().await;
+    let running = shared.store().running();
+    for target in running {
+        shared.running.runs(target);
+    }
+    let counts = [
+        (WorkflowType::Promise, shared.settings.promise_workers),
+        (WorkflowType::Resource, shared.settings.request_workers),
+    ];
+    for (workflow, count) in counts {
+        for _ in 0..count.max(1) {
+            workers.spawn(worker(Arc::clone(shared), workflow));
+        }
+    }
+    info!(promises = counts[0].1, requests = counts[1].1, "reconciling");
+    // They do not end by themselves.
+    workers.join_next().await;
+    End::Broken
+}
+
+async fn worker(shared: Arc<Shared>, workflow: WorkflowType) {
+    let queue = shared.queue(workflow);
+    while let Some(target) = queue.next().await {
+        let outcome = pass::over(&shared, &target).await;
+        queue.done(target, outcome);
+    }
+}
+
+impl health::Told for Shared {
+    fn missing(&self) -> Vec<String> {
+        Self::missing(self)
+    }
+
+    fn metrics(&self) -> String {
+        for workflow in WorkflowType::ALL {
+            let depth = self.queue(workflow).depth();
+            self.metrics.depth.get_or_create(&workflow.into()).set(depth as i64);
+        }
+        let (promises, requests) = {
+            let store = self.store();
+            (store.promises.len(), store.requests_len())
+        };
+        let objects = &self.metrics.objects;
+        objects.get_or_create(&WorkflowType::Promise.into()).set(promises as i64);
+        objects.get_or_create(&WorkflowType::Resource.into()).set(requests as i64);
+        self.metrics.running.set(self.running.count() as i64);
+        self.metrics.text()
+    }
+}

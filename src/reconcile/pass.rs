@@ -1,0 +1,322 @@
+//! One pass over one object: what is known of it, what is to be done, and doing it.
+
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+use tracing::{Instrument as _, debug, info_span, warn};
+
+use super::acting::{Acting, Known};
+use super::cache::Source;
+use super::known::KnownPromise;
+use super::queue::Outcome;
+use super::shared::Shared;
+use super::store::Feed;
+use super::target::Target;
+use crate::cluster::Reads as _;
+use crate::contract::{Kind, Object, kinds};
+use crate::core::promise::{Promise, WorkflowType};
+use crate::core::workflow::promise::{self, PromiseSeen};
+use crate::core::workflow::{Action, Plan, Seen, State, request, trouble};
+use crate::effect::{self, Carried, EffectError, Hands};
+use crate::exit::{self, Fault as _};
+use crate::files::yaml;
+
+/// How often a plan is made anew within one pass because of what was found on the way.
+const ROUNDS_MAX: u32 = 4;
+
+/// Looks at one object, and does what is to be done.
+pub(super) async fn over(shared: &Shared, target: &Target) -> Outcome {
+    let (namespace, name) = match &target.request {
+        Some((namespace, name)) => (Some(&**namespace), &**name),
+        None => (None, &*target.promise),
+    };
+    let workflow = target.workflow();
+    let span = info_span!(
+        "reconcile",
+        otel.name = %format_args!("reconcile {workflow}"),
+        promise = &*target.promise,
+        namespace,
+        name,
+    );
+    let begun = Instant::now();
+    let pass = Pass { shared, target, found: Found::default() };
+    let (outcome, word) = match pass.run().instrument(span).await {
+        End::Settled(wake_at) => (Outcome::Done(wake_at), "settled"),
+        End::Acted => (Outcome::Again, "acted"),
+        End::Failed => (Outcome::Failed, "failed"),
+    };
+    shared.metrics.pass(workflow, word, begun.elapsed());
+    outcome
+}
+
+/// How a pass ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// There was nothing to do.
+    Settled(Option<Instant>),
+    /// Something was done, or has changed meanwhile.
+    Acted,
+    /// Something went wrong.
+    Failed,
+}
+
+/// What was found by asking the cluster itself.
+#[derive(Debug, Clone, Default)]
+struct Found {
+    absent: Vec<String>,
+    taken: Vec<String>,
+}
+
+pub(super) struct Pass<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) target: &'a Target,
+    found: Found,
+}
+
+impl Pass<'_> {
+    async fn run(mut self) -> End {
+        for _ in 0..ROUNDS_MAX {
+            let end = match self.target.workflow() {
+                WorkflowType::Promise => self.promise().await,
+                WorkflowType::Resource => self.request().await,
+            };
+            match end {
+                Ok(Some(end)) => return end,
+                // Look again, with what was found.
+                Ok(None) => {}
+                Err(end) => return end,
+            }
+        }
+        End::Acted
+    }
+
+    /// `None` when a plan is to be made anew.
+    async fn request(&mut self) -> Result<Option<End>, End> {
+        let (shared, target, found) = (self.shared, self.target, self.found.clone());
+        let (known, json, jobs, works) = {
+            let store = shared.store();
+            let known = store.promises.get(&target.promise).cloned();
+            (known, store.request(target), store.jobs_of(target), store.works_of(target))
+        };
+        let object = json.and_then(|json| serde_json::from_slice::<Object>(&json).ok());
+        let Some((known, object)) = known.zip(object) else { return Ok(Some(self.gone())) };
+        // Until the Promise is mended nothing can be said of its requests; then they are looked at again.
+        let Ok(promise) = known.promise() else { return Ok(Some(self.gone())) };
+        let config = shared.config();
+        let seen = Seen {
+            promise,
+            object: &object,
+            workflow: WorkflowType::Resource,
+            jobs: &jobs,
+            absent: &found.absent,
+            taken: &found.taken,
+            works: &works,
+            config: &config,
+            layout: shared.settings.layout,
+            may_start: shared.running.may_start(target),
+            promise_is_available: promise::is_available(known.object()),
+            now: shared.now(),
+        };
+        let kind = promise.request_kind();
+        match request::plan(&seen) {
+            Ok(plan) => {
+                let carried = self.carry_out(&seen, &plan, kind).await;
+                self.ends(&seen, &plan, kind, carried).await
+            }
+            Err(error) => {
+                self.stands(State::Failed);
+                let message = message(&error, error.hint());
+                self.tell(&seen, kind, &message).await;
+                Err(End::Failed)
+            }
+        }
+    }
+
+    async fn promise(&mut self) -> Result<Option<End>, End> {
+        let (shared, target, found) = (self.shared, self.target, self.found.clone());
+        let name = &*target.promise;
+        let Some(known) = shared.store().promises.get(name).cloned() else {
+            return Ok(Some(self.gone()));
+        };
+        let Some(view) = self.view(&known).await? else {
+            // Woken when the list of its requests is complete.
+            return Ok(Some(End::Settled(None)));
+        };
+        let config = shared.config();
+        let seen = PromiseSeen {
+            object: known.object(),
+            promise: known.promise(),
+            jobs: &view.jobs,
+            absent: &found.absent,
+            taken: &found.taken,
+            works: &view.works,
+            others: &view.others,
+            crds: &view.crds,
+            rights: &view.rights,
+            static_works: &view.static_works,
+            requests: &view.requests,
+            a_request_runs: view.a_request_runs,
+            labelled: &view.labelled,
+            config: &config,
+            to_yaml: yaml::write,
+            layout: shared.settings.layout,
+            may_start: shared.running.may_start(target),
+            now: shared.now(),
+        };
+        let plan = promise::plan(&seen);
+        // One that cannot be read has no pipelines, so nobody asks what they are.
+        let unread;
+        let readable = match known.promise() {
+            Ok(promise) => promise,
+            Err(_) => {
+                unread = Promise::unread(known.object());
+                &unread
+            }
+        };
+        let of_workflow = seen.of_workflow(readable);
+        let kind = readable.request_kind();
+        let carried = self.carry_out(&of_workflow, &plan, kind).await;
+        self.ends(&of_workflow, &plan, kind, carried).await
+    }
+
+    async fn carry_out(
+        &self,
+        seen: &Seen<'_>,
+        plan: &Plan,
+        request_kind: Option<&Kind>,
+    ) -> Result<Carried, EffectError> {
+        if plan.actions.is_empty() {
+            return Ok(Carried::default());
+        }
+        debug!(actions = plan.actions.len(), state = ?plan.state, "acting");
+        let shared = self.shared;
+        let cluster = Acting { shared, target: self.target, request_kind };
+        let known = Known(shared);
+        let may_go_on = || shared.tenure.holds();
+        let hands = Hands {
+            cluster: &cluster,
+            known: &known,
+            adapter: &shared.settings.adapter,
+            rights: shared.settings.rights,
+            may_go_on: &may_go_on,
+            instance: &shared.settings.instance,
+        };
+        effect::carry_out(&hands, seen, plan).await
+    }
+
+    /// Decides how to go on after a plan was carried out, or was not.
+    async fn ends(
+        &mut self,
+        seen: &Seen<'_>,
+        plan: &Plan,
+        kind: Option<&Kind>,
+        carried: Result<Carried, EffectError>,
+    ) -> Result<Option<End>, End> {
+        match carried {
+            Ok(carried) => {
+                self.stands(plan.state);
+                if plan.actions.is_empty() {
+                    let wake_at = plan.wake_at.map(|at| self.shared.instant_of(at));
+                    return Ok(Some(End::Settled(wake_at)));
+                }
+                if carried.absent.is_empty() && carried.taken.is_empty() {
+                    return Ok(Some(End::Acted));
+                }
+                self.found.absent.extend(carried.absent);
+                self.found.taken.extend(carried.taken);
+                Ok(None)
+            }
+            Err(error) if error.is_conflict() => {
+                debug!("changed meanwhile: {}", exit::chain(&error));
+                self.refresh(seen, kind).await?;
+                Ok(None)
+            }
+            Err(error) => {
+                // What was begun may run; only what is seen next tells.
+                warn!("failed, will be tried again: {}", exit::chain(&error));
+                if !error.is_unreachable() {
+                    let message = message(&error, error.hint());
+                    self.tell(seen, kind, &message).await;
+                }
+                Err(End::Failed)
+            }
+        }
+    }
+
+    /// Reads the object anew: the watch will bring it too, but later.
+    async fn refresh(&self, seen: &Seen<'_>, request_kind: Option<&Kind>) -> Result<(), End> {
+        let shared = self.shared;
+        let (feed, kind) = match (seen.workflow, request_kind) {
+            (WorkflowType::Promise, _) => (Feed::Promises, &kinds::PROMISE),
+            (WorkflowType::Resource, Some(kind)) => {
+                (Feed::Requests(self.target.promise.clone()), kind)
+            }
+            (WorkflowType::Resource, None) => return Err(End::Failed),
+        };
+        match shared.cluster.get(&seen.object.key(kind)).await {
+            Ok(Some(object)) => {
+                let wakes = shared.store().put(Source::Write, &feed, object);
+                shared.wake(wakes);
+                Ok(())
+            }
+            // The watch says it, too.
+            Ok(None) => Err(End::Settled(None)),
+            Err(error) => {
+                debug!("failed to read the object anew: {}", exit::chain(&error));
+                Err(End::Failed)
+            }
+        }
+    }
+
+    /// Says in the status what went wrong, and tells people once.
+    async fn tell(&self, seen: &Seen<'_>, kind: Option<&Kind>, message: &str) {
+        // What was written before it went wrong is known by now.
+        let object = self.object().unwrap_or_else(|| seen.object.clone());
+        let empty = Map::new();
+        let status = object.status().and_then(Value::as_object).unwrap_or(&empty);
+        let Some((status, event)) = trouble(seen.workflow, status, message, seen.now) else {
+            return;
+        };
+        let plan = Plan {
+            actions: vec![Action::Status(status), Action::Tell(event)],
+            state: State::Failed,
+            wake_at: None,
+        };
+        let seen = Seen { object: &object, ..*seen };
+        if let Err(error) = self.carry_out(&seen, &plan, kind).await {
+            debug!("failed to say so in the status: {}", exit::chain(&error));
+        }
+    }
+
+    /// The object as it is known now.
+    fn object(&self) -> Option<Object> {
+        let store = self.shared.store();
+        match self.target.workflow() {
+            WorkflowType::Promise => {
+                let known: &KnownPromise = store.promises.get(&self.target.promise)?;
+                Some(known.object().clone())
+            }
+            WorkflowType::Resource => serde_json::from_slice(&store.request(self.target)?).ok(),
+        }
+    }
+
+    /// There is nothing to look at.
+    fn gone(&self) -> End {
+        self.stands(State::Gone);
+        End::Settled(None)
+    }
+
+    /// Notes how the object stands, and lets somebody else begin if there is room.
+    fn stands(&self, state: State) {
+        if let Some(next) = self.shared.running.stands(self.target, state) {
+            self.shared.add(next, super::queue::Priority::Ordinary);
+        }
+    }
+}
+
+/// What went wrong and what to do about it, on one line.
+fn message(error: &(dyn std::error::Error + 'static), hint: Option<String>) -> String {
+    match hint {
+        Some(hint) => format!("{}; {hint}", exit::chain(error)),
+        None => exit::chain(error),
+    }
+}

@@ -1,0 +1,344 @@
+//! Who is looked at next: each object once, by one worker at a time, those that run before those that have not begun.
+//!
+//! kube's `Controller` has a queue too, but neither priorities nor kinds that come and go while it runs (decision 11).
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use super::target::Target;
+use crate::cluster::chance;
+
+/// The pause after the first failure; each further one in a row is twice as long.
+const PAUSE_FIRST: Duration = Duration::from_millis(500);
+/// The longest pause.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// How much it matters that an object is looked at soon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Priority {
+    /// It is new, or its Promise has changed.
+    Ordinary,
+    /// It runs, or a Job of it has ended: somebody waits for it.
+    Urgent,
+}
+
+/// How a pass has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Well. It is looked at again at that time, if nothing happens before.
+    Done(Option<Instant>),
+    /// Well, and there may be more to do.
+    Again,
+    /// Not well: it is looked at again after a pause.
+    Failed,
+}
+
+/// Objects to look at.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    news: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    entries: HashMap<Target, Entry>,
+    urgent: VecDeque<Target>,
+    ordinary: VecDeque<Target>,
+    /// May hold entries that are no more wanted: [`Entry::wake_at`] says which time counts.
+    later: BinaryHeap<Reverse<(Instant, Target)>>,
+    is_closed: bool,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    step: Step,
+    failures: u32,
+    wake_at: Option<Instant>,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    #[default]
+    Idle,
+    Queued(Priority),
+    /// A worker has it; the priority is that with which it was asked for meanwhile.
+    Working(Option<Priority>),
+}
+
+impl Queue {
+    /// Asks for an object to be looked at.
+    pub(super) fn add(&self, target: Target, priority: Priority) {
+        if self.lock().add(target, priority) {
+            self.news.notify_one();
+        }
+    }
+
+    /// Returns the next object, which no other worker has; `None` once the queue is closed.
+    pub(super) async fn next(&self) -> Option<Target> {
+        loop {
+            let news = self.news.notified();
+            let wake_at = {
+                let mut state = self.lock();
+                if state.is_closed {
+                    return None;
+                }
+                state.wake(Instant::now());
+                if let Some(target) = state.pop() {
+                    if state.has_work() {
+                        self.news.notify_one();
+                    }
+                    return Some(target);
+                }
+                state.later.peek().map(|Reverse((at, _))| *at)
+            };
+            match wake_at {
+                None => news.await,
+                Some(at) => tokio::select! {
+                    () = news => {}
+                    () = sleep_until(at) => {}
+                },
+            }
+        }
+    }
+
+    /// Says how looking at an object has ended.
+    pub(super) fn done(&self, target: Target, outcome: Outcome) {
+        if self.lock().done(target, outcome) {
+            self.news.notify_one();
+        }
+    }
+
+    /// Ends the queue: nothing is given out any more.
+    pub(super) fn close(&self) {
+        self.lock().is_closed = true;
+        self.news.notify_waiters();
+        // For whoever was about to wait.
+        self.news.notify_one();
+    }
+
+    /// How many objects wait to be looked at now.
+    pub(super) fn depth(&self) -> usize {
+        let state = self.lock();
+        state.entries.values().filter(|entry| matches!(entry.step, Step::Queued(_))).count()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Returns whether somebody may have something to do now.
+    fn add(&mut self, target: Target, priority: Priority) -> bool {
+        let entry = self.entries.entry(target.clone()).or_default();
+        match entry.step {
+            Step::Working(asked) => {
+                entry.step = Step::Working(asked.max(Some(priority)));
+                return false;
+            }
+            Step::Queued(known) if known >= priority => return false,
+            Step::Idle | Step::Queued(_) => {}
+        }
+        entry.step = Step::Queued(priority);
+        entry.wake_at = None;
+        match priority {
+            Priority::Urgent => self.urgent.push_back(target),
+            Priority::Ordinary => self.ordinary.push_back(target),
+        }
+        true
+    }
+
+    /// Puts those into the queues whose time has come.
+    fn wake(&mut self, now: Instant) {
+        while self.later.peek().is_some_and(|Reverse((at, _))| *at <= now) {
+            let Some(Reverse((at, target))) = self.later.pop() else { return };
+            if self.entries.get(&target).is_some_and(|entry| entry.wake_at == Some(at)) {
+                self.add(target, Priority::Urgent);
+            }
+        }
+    }
+
+    fn pop(&mut self) -> Option<Target> {
+        for priority in [Priority::Urgent, Priority::Ordinary] {
+            loop {
+                let queue = match priority {
+                    Priority::Urgent => &mut self.urgent,
+                    Priority::Ordinary => &mut self.ordinary,
+                };
+                let Some(target) = queue.pop_front() else { break };
+                // It may stand here a second time: it was asked for more urgently meanwhile.
+                if let Some(entry) = self.entries.get_mut(&target)
+                    && entry.step == Step::Queued(priority)
+                {
+                    entry.step = Step::Working(None);
+                    return Some(target);
+                }
+            }
+        }
+        None
+    }
+
+    fn has_work(&self) -> bool {
+        !self.urgent.is_empty() || !self.ordinary.is_empty()
+    }
+
+    fn done(&mut self, target: Target, outcome: Outcome) -> bool {
+        let Some(entry) = self.entries.get_mut(&target) else { return false };
+        let Step::Working(asked) = std::mem::take(&mut entry.step) else { return false };
+        let mut asked = asked;
+        let wake_at = match outcome {
+            Outcome::Done(at) => {
+                entry.failures = 0;
+                at
+            }
+            Outcome::Again => {
+                entry.failures = 0;
+                asked = Some(Priority::Urgent);
+                None
+            }
+            Outcome::Failed => {
+                let pause = pause(entry.failures, chance::number());
+                entry.failures = entry.failures.saturating_add(1);
+                // News may be of what stood in the way; a server that is away brings none.
+                Some(Instant::now() + pause)
+            }
+        };
+        if let Some(priority) = asked {
+            return self.add(target, priority);
+        }
+        match wake_at {
+            Some(at) => {
+                entry.wake_at = Some(at);
+                self.later.push(Reverse((at, target)));
+                true
+            }
+            None => {
+                self.entries.remove(&target);
+                false
+            }
+        }
+    }
+}
+
+/// The pause after this many failures before: its second half is left to chance, so that those who fail together do
+/// not come back together.
+fn pause(failures: u32, random: u64) -> Duration {
+    let doublings = 1_u32.checked_shl(failures).unwrap_or(u32::MAX);
+    let half = PAUSE_FIRST.saturating_mul(doublings).min(PAUSE_MAX) / 2;
+    half + half.mul_f64((random % 1024) as f64 / 1023.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    fn target(name: &str) -> Target {
+        Target::promise(name)
+    }
+
+    async fn next(queue: &Queue) -> Option<String> {
+        let next = timeout(Duration::from_millis(1), queue.next()).await.ok()?;
+        next.map(|target| target.to_string())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_runs_comes_before_who_has_not_begun() {
+        let queue = Queue::default();
+        for name in ["a", "b", "c"] {
+            queue.add(target(name), Priority::Ordinary);
+        }
+        queue.add(target("c"), Priority::Urgent);
+        queue.add(target("d"), Priority::Urgent);
+        queue.add(target("d"), Priority::Ordinary);
+        assert_eq!(queue.depth(), 4);
+        for expected in [Some("c"), Some("d"), Some("a"), Some("b"), None] {
+            assert_eq!(next(&queue).await.as_deref(), expected);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_looked_at_by_two() {
+        let queue = Queue::default();
+        queue.add(target("a"), Priority::Ordinary);
+        assert_eq!(next(&queue).await.as_deref(), Some("a"));
+        queue.add(target("a"), Priority::Ordinary);
+        queue.add(target("a"), Priority::Urgent);
+        assert_eq!(next(&queue).await, None);
+        queue.done(target("a"), Outcome::Done(None));
+        assert_eq!(next(&queue).await.as_deref(), Some("a"));
+        queue.done(target("a"), Outcome::Done(None));
+        assert_eq!(next(&queue).await, None);
+        assert!(queue.lock().entries.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_has_a_time_comes_back_then_or_earlier_when_something_happens() {
+        let queue = Queue::default();
+        let hour = Duration::from_secs(3600);
+        queue.add(target("a"), Priority::Ordinary);
+        next(&queue).await;
+        let begun = Instant::now();
+        queue.done(target("a"), Outcome::Done(Some(begun + hour)));
+        assert_eq!(queue.next().await, Some(target("a")));
+        assert!((begun.elapsed() - hour) < Duration::from_millis(10));
+
+        queue.done(target("a"), Outcome::Done(Some(Instant::now() + hour)));
+        queue.add(target("a"), Priority::Ordinary);
+        assert_eq!(next(&queue).await.as_deref(), Some("a"));
+        queue.done(target("a"), Outcome::Done(None));
+        // The time of before counts no more.
+        assert!(timeout(2 * hour, queue.next()).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_fails_again_and_again_waits_longer_and_longer_but_not_for_ever() {
+        let queue = Queue::default();
+        queue.add(target("a"), Priority::Ordinary);
+        let mut waited = Vec::new();
+        for _ in 0..12 {
+            let begun = Instant::now();
+            assert_eq!(queue.next().await, Some(target("a")));
+            waited.push(begun.elapsed());
+            queue.done(target("a"), Outcome::Failed);
+        }
+        assert!(waited[1] <= PAUSE_FIRST + Duration::from_millis(1), "{waited:?}");
+        assert!(waited[11] >= PAUSE_MAX / 2, "{waited:?}");
+        assert!(waited.iter().all(|one| *one <= PAUSE_MAX + Duration::from_millis(1)));
+        // Once it was well, patience begins anew.
+        queue.next().await;
+        queue.done(target("a"), Outcome::Again);
+        queue.next().await;
+        let begun = Instant::now();
+        queue.done(target("a"), Outcome::Failed);
+        queue.next().await;
+        assert!(begun.elapsed() <= PAUSE_FIRST + Duration::from_millis(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_closed_queue_gives_nothing_and_nobody_waits_for_it() {
+        let queue = std::sync::Arc::new(Queue::default());
+        let waiting: Vec<_> = (0..3)
+            .map(|_| {
+                let queue = std::sync::Arc::clone(&queue);
+                tokio::spawn(async move { queue.next().await })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        queue.add(target("z"), Priority::Ordinary);
+        queue.close();
+        let mut given = 0;
+        for one in waiting {
+            given += usize::from(one.await.unwrap().is_some());
+        }
+        assert!(given <= 1);
+        assert_eq!(queue.next().await, None);
+    }
+}

@@ -1,0 +1,203 @@
+//! What all tasks of a reconciler share.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::Settings;
+use super::cache::Source;
+use super::feeds;
+use super::leader::Tenure;
+use super::metrics::{Metrics, RunLabels};
+use super::queue::{Priority, Queue};
+use super::running::Running;
+use super::store::{Feed, Store, Wake};
+use super::target::Target;
+use crate::cluster::Reads as _;
+use crate::cluster::live::LiveCluster;
+use crate::cluster::live::watch::Heard;
+use crate::contract::Object;
+use crate::core::config::Config;
+use crate::core::promise::WorkflowType;
+
+/// What all tasks share.
+pub(super) struct Shared {
+    pub(super) settings: Settings,
+    pub(super) cluster: LiveCluster,
+    pub(super) metrics: Metrics,
+    pub(super) tenure: Tenure,
+    pub(super) running: Running,
+    /// Tells the task that begins and ends watches of requests.
+    pub(super) apis: Notify,
+    /// Tells whoever waits for the caches.
+    filled: Notify,
+    is_config_known: AtomicBool,
+    store: Mutex<Store>,
+    config: Mutex<Arc<Config>>,
+    promises: Queue,
+    requests: Queue,
+}
+
+impl Shared {
+    pub(super) fn new(
+        settings: Settings,
+        cluster: LiveCluster,
+        metrics: Metrics,
+        tenure: Tenure,
+    ) -> Self {
+        let running = Running::at_most(settings.running_max);
+        Self {
+            settings,
+            cluster,
+            metrics,
+            tenure,
+            running,
+            apis: Notify::new(),
+            filled: Notify::new(),
+            is_config_known: AtomicBool::new(false),
+            store: Mutex::default(),
+            config: Mutex::default(),
+            promises: Queue::default(),
+            requests: Queue::default(),
+        }
+    }
+
+    /// What is known of the cluster. Nobody waits while holding it.
+    pub(super) fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Settings of the installation, as they are now.
+    pub(super) fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes new settings; every object is looked at again when they differ.
+    pub(super) fn set_config(&self, config: Config) {
+        let mut known = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        if **known == config {
+            return;
+        }
+        *known = Arc::new(config);
+        drop(known);
+        self.wake_all();
+    }
+
+    /// The queue of Promises, or that of requests.
+    pub(super) fn queue(&self, workflow: WorkflowType) -> &Queue {
+        match workflow {
+            WorkflowType::Promise => &self.promises,
+            WorkflowType::Resource => &self.requests,
+        }
+    }
+
+    /// Asks for an object to be looked at.
+    pub(super) fn add(&self, target: Target, priority: Priority) {
+        self.queue(target.workflow()).add(target, priority);
+    }
+
+    /// Asks for every object to be looked at.
+    pub(super) fn wake_all(&self) {
+        let targets = self.store().targets();
+        for target in targets {
+            self.add(target, Priority::Ordinary);
+        }
+    }
+
+    /// Takes what a watch has said.
+    pub(super) fn hear(&self, feed: &Feed, heard: Heard) {
+        let is_complete = heard == Heard::Listed;
+        let wakes = {
+            let mut store = self.store();
+            match heard {
+                Heard::Listing => {
+                    store.begin_list(feed);
+                    return;
+                }
+                Heard::There(object) | Heard::Changed(object) => {
+                    store.put(Source::Watch, feed, object)
+                }
+                Heard::Gone(object) => store.remove(feed, &object),
+                Heard::Listed => store.end_list(feed),
+            }
+        };
+        self.wake(wakes);
+        if is_complete {
+            self.filled.notify_waiters();
+        }
+    }
+
+    /// Notes that the settings of the installation are known.
+    pub(super) fn config_is_known(&self) {
+        self.is_config_known.store(true, Ordering::Release);
+        self.filled.notify_waiters();
+    }
+
+    /// What is not known yet, by kind.
+    pub(super) fn missing(&self) -> Vec<String> {
+        let store = self.store();
+        let unknown = feeds::fixed().into_iter().filter(|(feed, _)| !store.is_filled(feed));
+        let mut missing: Vec<String> =
+            unknown.map(|(_, watch)| format!("{} are not known yet", watch.kind)).collect();
+        if !self.is_config_known.load(Ordering::Acquire) {
+            missing.push("the settings are not known yet".to_owned());
+        }
+        missing
+    }
+
+    /// Waits until everything is known that was there when we began.
+    pub(super) async fn filled(&self) {
+        loop {
+            let mut news = std::pin::pin!(self.filled.notified());
+            news.as_mut().enable();
+            if self.missing().is_empty() {
+                return;
+            }
+            news.await;
+        }
+    }
+
+    /// Takes what the cluster has answered to a write of ours.
+    pub(super) fn note(&self, feed: &Feed, object: Object) {
+        let wakes = self.store().put(Source::Write, feed, object);
+        self.wake(wakes);
+    }
+
+    /// Asks for all of these to be looked at.
+    pub(super) fn wake(&self, wakes: Vec<Wake>) {
+        for wake in wakes {
+            match wake {
+                Wake::One(target, priority) => self.add(target, priority),
+                Wake::RequestsOf(promise) => {
+                    let requests = self.store().requests_of(&promise);
+                    for (target, _) in requests {
+                        self.add(target, Priority::Ordinary);
+                    }
+                }
+                Wake::Apis => self.apis.notify_one(),
+                Wake::Ended { of, action, is_well } => {
+                    let labels = RunLabels {
+                        workflow: of.workflow().as_str(),
+                        action: action.map_or("", |action| action.as_str()),
+                        outcome: if is_well { "succeeded" } else { "failed" },
+                    };
+                    self.metrics.runs.get_or_create(&labels).inc();
+                }
+            }
+        }
+    }
+
+    /// The time now, by the clock of the cluster.
+    pub(super) fn now(&self) -> Timestamp {
+        self.cluster.time().unwrap_or_else(Timestamp::now)
+    }
+
+    /// The moment at which the clock of the cluster says this.
+    pub(super) fn instant_of(&self, time: Timestamp) -> Instant {
+        let wait = time.duration_since(self.now()).max(jiff::SignedDuration::ZERO);
+        Instant::now() + wait.unsigned_abs()
+    }
+}
