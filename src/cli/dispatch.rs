@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use tracing::info;
 
-use super::AnyFault;
 use super::args::{self, Cli, Command, Common, Output};
 use super::step::{self, Step};
+use super::{AnyFault, sidecar};
 use super::{reconcile, settings};
 use crate::cluster::Cluster;
 use crate::cluster::folder::FolderCluster;
@@ -71,6 +71,7 @@ pub(super) async fn command(
         Command::Status(args) => Step::status(common, &args)?,
         Command::Run(args) => return local_run(common, *args).await,
         Command::Reconcile(args) => return reconcile::run(common, *args, stop).await,
+        Command::Sidecar(args) => return sidecar::run(common, &args, stop).await,
         Command::Migrate(args) => return migrate(&args),
         Command::Show(args::Show { what: args::What::Work(args) }) => {
             return on_cluster(common, OnCluster::Show(args)).await;

@@ -6,6 +6,7 @@ mod dispatch;
 mod process;
 pub mod reconcile;
 mod settings;
+mod sidecar;
 mod step;
 mod telemetry;
 

@@ -32,6 +32,7 @@ mod sdk;
 mod seeds;
 mod show;
 mod show_status;
+mod sidecar;
 mod status;
 mod tidy;
 mod writer;

@@ -21,6 +21,7 @@ fn granted(
         action,
         index: 0,
         rights: Rights::default(),
+        sidecar: Default::default(),
     })
     .unwrap()
 }
