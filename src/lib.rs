@@ -2,7 +2,8 @@
 //!
 //! In a pipeline's pod users' containers run between three containers of the platform. This library is those
 //! three ([`steps`]), the decisions they make ([`core`], which touches nothing), the seams to the world
-//! ([`cluster`], [`files`]), a runner that needs no cluster ([`local`]) and the command line ([`cli`]).
+//! ([`cluster`], [`files`]), a runner that needs no cluster ([`local`]), a controller
+//! ([`reconcile`]) with what it needs in a cluster ([`install`]), and the command line ([`cli`]).
 //! The names that Kratix fixes stand in [`contract`].
 
 pub mod cli;
@@ -12,6 +13,7 @@ pub mod core;
 pub mod effect;
 pub mod exit;
 pub mod files;
+pub mod install;
 pub mod local;
 pub mod logging;
 pub mod net;

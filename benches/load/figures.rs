@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Arguments;
-use super::requests::Settled;
+use super::load::requests::Settled;
 use super::standin::{Identity, Run};
 
 /// Clock ticks in a second, on every Linux that is left.

@@ -10,12 +10,12 @@
     clippy::print_stderr,
     reason = "a tool for measuring: what it does not expect ends it, with a message"
 )]
-#![allow(dead_code, reason = "the stand-in is shared with tests/cluster")]
+#![allow(dead_code, reason = "stand-in and load are shared with tests/cluster")]
 
-mod documents;
 mod figures;
-mod requests;
 
+#[path = "../../tests/cluster/load/mod.rs"]
+mod load;
 #[path = "../../tests/cluster/standin/mod.rs"]
 mod standin;
 
@@ -25,9 +25,9 @@ use clap::Parser;
 use jiff::Timestamp;
 use kube::Client;
 
-use documents::Ask;
 use figures::{Process, Usage};
-use requests::Requests;
+use load::documents::{self, Ask};
+use load::requests::Requests;
 use standin::{Ending, Settings, StandIn};
 
 /// Load for a reconciler.
@@ -77,7 +77,13 @@ async fn main() {
 }
 
 async fn run(arguments: &Arguments, client: Client) -> serde_json::Value {
-    let ask = Ask::of(arguments);
+    let ask = Ask {
+        name: arguments.name.clone(),
+        promises: arguments.promises,
+        pipelines: arguments.pipelines,
+        dependencies: arguments.dependencies,
+        namespace: documents::NAMESPACE.into(),
+    };
     let delay = Duration::from_millis(arguments.delay);
     let standin =
         StandIn::start(client.clone(), Settings { delay, ending: ending(arguments) }).await;
@@ -87,10 +93,13 @@ async fn run(arguments: &Arguments, client: Client) -> serde_json::Value {
     let requests = Requests::watch(&client, &ask).await;
     let before: Vec<Usage> = arguments.processes.iter().map(Process::usage).collect();
     let (from, begun) = (Timestamp::now(), Instant::now());
-    requests.create(&client, &ask).await;
+    documents::create(&client, &ask, 0..arguments.requests).await;
     let created = begun.elapsed();
     let limit = Duration::from_secs(arguments.limit).saturating_sub(Duration::from_secs(5));
-    let is_settled = tokio::time::timeout(limit, requests.all_settled()).await.is_ok();
+    let is_settled =
+        tokio::time::timeout(limit, requests.wait(arguments.promises * arguments.requests))
+            .await
+            .is_ok();
     let settled = begun.elapsed();
     let until = Timestamp::now();
     let usages =

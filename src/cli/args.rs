@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::install::Install;
 use super::reconcile::Reconcile;
 use crate::logging::Format;
 pub use steps::{
@@ -47,6 +48,8 @@ pub enum Command {
     Show(Show),
     /// Run Promises and requests in a cluster, with no other controller
     Reconcile(Box<Reconcile>),
+    /// Print what `reconcile` needs in a cluster, for `kubectl apply -f -`
+    Install(Install),
     /// Rewrite a Promise with `xaasRequestPipeline` in today's form
     Migrate(Migrate),
 }

@@ -7,8 +7,7 @@ use tracing::info;
 
 use super::args::{self, Cli, Command, Common, Output};
 use super::step::{self, Step};
-use super::{AnyFault, sidecar};
-use super::{reconcile, settings};
+use super::{AnyFault, install, reconcile, settings, sidecar};
 use crate::cluster::Cluster;
 use crate::cluster::folder::FolderCluster;
 use crate::cluster::live::{Effort, LiveCluster};
@@ -72,6 +71,10 @@ pub(super) async fn command(
         Command::Run(args) => return local_run(common, *args).await,
         Command::Reconcile(args) => return reconcile::run(common, *args, stop).await,
         Command::Sidecar(args) => return sidecar::run(common, &args, stop).await,
+        Command::Install(args) => {
+            print(&install::text(args)?)?;
+            return Ok(Exit::Done);
+        }
         Command::Migrate(args) => return migrate(&args),
         Command::Show(args::Show { what: args::What::Work(args) }) => {
             return on_cluster(common, OnCluster::Show(args)).await;

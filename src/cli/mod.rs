@@ -3,6 +3,7 @@
 pub mod args;
 pub mod argv0;
 mod dispatch;
+pub mod install;
 mod process;
 pub mod reconcile;
 mod settings;

@@ -1,5 +1,6 @@
 //! The life of the process: its event loop, the signals that end it, and what it tells at the end.
 
+use std::convert::Infallible;
 use std::path::Path;
 
 use tracing::{Instrument as _, Span, info_span, warn};
@@ -37,8 +38,12 @@ pub(super) fn run(cli: Cli, trace: Choice) -> Exit {
         Err(source) => return tell(&RuntimeError { source }, format),
     };
     let (span, is_local_run) = (span_of(&cli), matches!(cli.command, Some(Command::Run(_))));
+    let lives_long = matches!(cli.command, Some(Command::Reconcile(_)));
     let exit = runtime.block_on(async {
-        let exit = to_the_end(cli, is_local_run).instrument(span).await;
+        let exit = tokio::select! {
+            exit = to_the_end(cli, is_local_run).instrument(span) => exit,
+            never = send_now_and_then(lives_long, &trace) => match never {},
+        };
         send(trace, exit).await;
         exit
     });
@@ -88,7 +93,29 @@ fn span_of(cli: &Cli) -> Span {
         Some(Command::Status(_)) => steps::span("status"),
         Some(Command::Sidecar(_)) => steps::span("status-sidecar"),
         Some(Command::Run(_)) => info_span!("run", trace.parent = ""),
-        Some(Command::Show(_) | Command::Migrate(_) | Command::Reconcile(_)) | None => Span::none(),
+        Some(
+            Command::Show(_) | Command::Migrate(_) | Command::Install(_) | Command::Reconcile(_),
+        )
+        | None => Span::none(),
+    }
+}
+
+/// Sends the traces of a process that lives long, now and then.
+async fn send_now_and_then(lives_long: bool, trace: &Choice) -> Infallible {
+    let Choice::On(trace) = trace else { return std::future::pending().await };
+    if !lives_long {
+        return std::future::pending().await;
+    }
+    let mut is_lost = false;
+    loop {
+        tokio::time::sleep(telemetry::PAUSE).await;
+        let sent = trace.send_so_far(telemetry::TIME_MAX).await;
+        // Said once, until it is well again.
+        match &sent {
+            Err(error) if !is_lost => warn!("failed to send traces: {error}"),
+            Ok(()) | Err(_) => {}
+        }
+        is_lost = sent.is_err();
     }
 }
 

@@ -86,6 +86,15 @@ pub enum StatusLayout {
     Flat,
 }
 
+impl From<StatusLayout> for Layout {
+    fn from(layout: StatusLayout) -> Self {
+        match layout {
+            StatusLayout::Keyed => Self::Keyed,
+            StatusLayout::Flat => Self::Flat,
+        }
+    }
+}
+
 /// Rights of pods (docs/reconcile.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RightsForm {
@@ -93,6 +102,15 @@ pub enum RightsForm {
     Least,
     /// What Kratix gives
     Kratix,
+}
+
+impl From<RightsForm> for Rights {
+    fn from(rights: RightsForm) -> Self {
+        match rights {
+            RightsForm::Least => Self::Least,
+            RightsForm::Kratix => Self::Kratix,
+        }
+    }
 }
 
 /// It works on an API server only.
@@ -134,14 +152,8 @@ fn told(args: Reconcile) -> Settings {
             image: args.adapter_image,
             pull_secret: Some(args.pull_secret).filter(|name| !name.is_empty()),
         },
-        layout: match args.status_layout {
-            StatusLayout::Keyed => Layout::Keyed,
-            StatusLayout::Flat => Layout::Flat,
-        },
-        rights: match args.rights {
-            RightsForm::Least => Rights::Least,
-            RightsForm::Kratix => Rights::Kratix,
-        },
+        layout: args.status_layout.into(),
+        rights: args.rights.into(),
         promise_workers: args.promise_workers.into(),
         request_workers: args.request_workers.into(),
         running_max: args.max_running as usize,

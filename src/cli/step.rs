@@ -91,6 +91,7 @@ pub(super) fn is_preview(command: &Command) -> Option<bool> {
         | Command::Sidecar(_)
         | Command::Show(_)
         | Command::Migrate(_)
+        | Command::Install(_)
         | Command::Reconcile(_) => None,
     }
 }

@@ -51,17 +51,22 @@ pub(super) fn choose(cli: &Cli) -> Choice {
             );
         }
     }
-    Choice::On(Telemetry::new(Settings {
+    let settings = Settings {
         endpoint: None,
         service_name: variable("OTEL_SERVICE_NAME"),
         resource: resource(cli),
         certificate: for_traces("CERTIFICATE").map(PathBuf::from),
-    }))
+    };
+    Choice::On(match cli.command {
+        Some(Command::Reconcile(_)) => Telemetry::of_many(settings),
+        _ => Telemetry::new(settings),
+    })
 }
 
 /// Whoever only looks leaves nothing behind: not a span in the trace of the real run, and no wait for a collector.
 fn takes_effect(command: &Command) -> bool {
-    matches!(command, Command::Run(_)) || step::is_preview(command) == Some(false)
+    matches!(command, Command::Run(_) | Command::Reconcile(_))
+        || step::is_preview(command) == Some(false)
 }
 
 /// What is known of this process. In a pod its name is that of the host.

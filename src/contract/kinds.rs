@@ -13,6 +13,12 @@ pub const KRATIX_VERSION: &str = "v1alpha1";
 pub const SYSTEM_NAMESPACE: &str = "kratix-platform-system";
 /// Deployment, and service account, of Kratix's controller in [`SYSTEM_NAMESPACE`] (contract.md 4.6).
 pub const CONTROLLER: &str = "kratix-platform-controller-manager";
+/// ConfigMap with the settings of an installation, in [`SYSTEM_NAMESPACE`] (contract.md 11).
+pub const SETTINGS: &str = "kratix";
+/// Key in [`SETTINGS`] under which its document stands.
+pub const SETTINGS_KEY: &str = "config";
+/// Lease that the acting one of several controllers holds (contract.md 1.5).
+pub const CONTROLLER_LEASE: &str = "2743c979.kratix.io";
 /// End of the name of the controller's right to the requests of a Promise, after the Promise's (contract.md 4.5).
 pub const CONTROLLER_RIGHT_SUFFIX: &str = "-promise-controller";
 

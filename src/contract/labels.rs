@@ -44,6 +44,9 @@ pub const RUN: &str = "bookend/run";
 pub const LAYOUT: &str = "bookend/layout";
 /// `true` or `false`: whether a pipeline's pod publishes its status while it runs; annotation of a Pipeline, ours.
 pub const STATUS_SIDECAR: &str = "bookend/status-sidecar";
+/// Number of the run for which labels that ask for one were last taken off; annotation of the object, ours. A label that
+/// is set after that asks for another run.
+pub const ANSWERED_RUN: &str = "bookend/answered-run";
 /// Version of a Promise.
 pub const PROMISE_VERSION: &str = "kratix.io/promise-version";
 /// Who manages a Job; see [`MANAGED_BY_KRATIX`].
@@ -69,7 +72,7 @@ pub const JOB_RESOURCE_KIND: &str = "kratix.io/job-resource-kind";
 pub const JOB_RESOURCE_API_VERSION: &str = "kratix.io/job-resource-api-version";
 
 /// Labels and annotations of this file that a test compares with `docs/contract.md`.
-pub const ALL: [&str; 29] = [
+pub const ALL: [&str; 30] = [
     PROMISE_NAME,
     RESOURCE_NAME,
     RESOURCE_NAMESPACE,
@@ -89,6 +92,7 @@ pub const ALL: [&str; 29] = [
     RUN,
     LAYOUT,
     STATUS_SIDECAR,
+    ANSWERED_RUN,
     PROMISE_VERSION,
     MANAGED_BY,
     TRACE_PARENT,

@@ -33,12 +33,8 @@ pub const UNAVAILABLE_WORD: &str = "Unavailable";
 pub const AVAILABLE: &str = "Available";
 /// Type: whether what it requires is there.
 pub const REQUIREMENTS_FULFILLED: &str = "RequirementsFulfilled";
-/// Type: whether its Works are where they shall be.
-pub const WORKS_SUCCEEDED: &str = "WorksSucceeded";
 /// Type: the object as a whole.
 pub const RECONCILED: &str = "Reconciled";
-/// Type: its delete workflow.
-pub const DELETE_WORKFLOW_COMPLETED: &str = "DeleteWorkflowCompleted";
 
 /// It can fulfil requests.
 pub const IS_AVAILABLE: Condition = Condition {
@@ -96,25 +92,6 @@ pub const WAITS_FOR_REQUIREMENTS: Condition = Condition {
     reason: "RequirementsNotFulfilled",
     message: "Pending",
 };
-/// Somebody has paused it.
-pub const PAUSED: Condition = Condition {
-    kind: RECONCILED,
-    status: "Unknown",
-    reason: "PausedReconciliation",
-    message: "Paused",
-};
-/// Nobody pauses it any more.
-pub const UNPAUSED: Condition =
-    Condition { kind: RECONCILED, status: "Unknown", reason: "Unpaused", message: "Pending" };
-/// Everything is as it should be.
-pub const IS_RECONCILED: Condition =
-    Condition { kind: RECONCILED, status: "True", reason: "Reconciled", message: "Reconciled" };
-/// Works are not ready yet.
-pub const RECONCILED_WORKS_PENDING: Condition =
-    Condition { kind: RECONCILED, status: "Unknown", reason: "WorksPending", message: "Pending" };
-/// Works have failed or lie in the wrong place.
-pub const RECONCILED_WORKS_FAILING: Condition =
-    Condition { kind: RECONCILED, status: "False", reason: "WorksFailing", message: "Failing" };
 
 /// Reason, ours: the Promise cannot be used as it is.
 pub const INVALID: &str = "PromiseInvalid";
@@ -147,10 +124,4 @@ pub mod event {
     pub const CONFIGURE_WORKFLOW_COMPLETED: &str = "ConfigureWorkflowCompleted";
     /// Everything is as it should be.
     pub const RECONCILE_SUCCEEDED: &str = "ReconcileSucceeded";
-    /// Its Works are where they shall be.
-    pub const WORKS_SUCCEEDED: &str = "WorksSucceeded";
-    /// Some of its Works have failed.
-    pub const WORKS_FAILING: &str = "WorksFailing";
-    /// Some of its Works lie in the wrong place.
-    pub const WORKS_MISPLACED: &str = "WorksMisplaced";
 }

@@ -168,6 +168,28 @@ pub mod entry_more {
     pub const HASH: &str = "hash";
 }
 
+/// Fields of the engine beside [`PIPELINES`], and of an entry; ours (`docs/contract.md`).
+pub mod engine {
+    /// Number of a run: in an entry its last, beside the list the highest that was given.
+    pub const RUN: &str = "run";
+    /// Why the run that is being started starts; gone once the labels that asked for it are off.
+    pub const TRIGGER: &str = "trigger";
+    /// Of which workflow a flat list is, when it is not `configure`.
+    pub const ACTION: &str = "action";
+}
+
+/// Fields of a status outside the list of pipelines that say what has been done (contract.md 7.8).
+pub mod done {
+    /// The generation for which the workflow has been done.
+    pub const OBSERVED_GENERATION: &str = "observedGeneration";
+    /// When a configure workflow last ended well; in the status and in what holds the list.
+    pub const LAST_SUCCESS: &str = "lastSuccessfulConfigureWorkflowTime";
+    /// Version of the Promise that was used.
+    pub const PROMISE_VERSION: &str = "promiseVersion";
+    /// Version of a Promise without one.
+    pub const NO_VERSION: &str = "not-set";
+}
+
 /// Counters beside the flat list of pipelines (contract.md 7.8, 16).
 pub mod counter {
     /// How many pipelines the workflow has.
@@ -257,6 +279,49 @@ pub mod running {
         reason: "WorkflowSuspended",
         message: "Suspended",
     };
+    /// Somebody has paused the object.
+    pub const PAUSED: Condition = Condition {
+        kind: RECONCILED,
+        status: "Unknown",
+        reason: "PausedReconciliation",
+        message: "Paused",
+    };
+    /// The object is where it should be.
+    pub const DONE: Condition =
+        Condition { kind: RECONCILED, status: "True", reason: RECONCILED, message: "Reconciled" };
+    /// Its Works are not all where they should be yet.
+    pub const WORKS_PENDING: Condition = Condition {
+        kind: RECONCILED,
+        status: "Unknown",
+        reason: "WorksPending",
+        message: "Pending",
+    };
+    /// One of its Works cannot be brought to where it should be.
+    pub const WORKS_FAILING: Condition =
+        Condition { kind: RECONCILED, status: "False", reason: "WorksFailing", message: "Failing" };
+    /// The Promise cannot fulfil requests.
+    pub const PROMISE_UNAVAILABLE: Condition = Condition {
+        kind: "PromiseAvailable",
+        status: "False",
+        reason: "PromiseRequirementsNotInstalled",
+        message: "Promise Requirements are not installed",
+    };
+    /// It can again.
+    pub const PROMISE_AVAILABLE: Condition = Condition {
+        kind: "PromiseAvailable",
+        status: "True",
+        reason: "PromiseAvailable",
+        message: "Promise Requirements are met",
+    };
+    /// The configure workflow is complete.
+    pub const CONFIGURE_DONE: Condition = Condition {
+        kind: CONFIGURE_WORKFLOW_COMPLETED,
+        status: "True",
+        reason: super::condition::COMPLETED_REASON,
+        message: super::condition::COMPLETED_MESSAGE,
+    };
+    /// Type of the condition that sums up the Works.
+    pub const WORKS_SUCCEEDED: &str = "WorksSucceeded";
     /// The delete workflow waits.
     pub const DELETE_SUSPENDED: Condition = Condition {
         kind: DELETE_WORKFLOW_COMPLETED,

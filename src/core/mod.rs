@@ -1,5 +1,6 @@
 //! Decisions: values in, values out. No files, no clock, no environment, no client, no randomness, no log.
 
+pub mod admission;
 pub mod config;
 pub mod control;
 pub mod crd;

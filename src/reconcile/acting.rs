@@ -149,13 +149,12 @@ impl Known<'_> {
         namespace: Option<&str>,
         selector: &Selector<'_>,
     ) -> Option<Vec<Object>> {
-        let is_of_promise = selector.iter().any(|(key, value)| {
-            *key == labels::PROMISE_NAME && value.is_some_and(|value| !value.is_empty())
-        });
-        if !is_of_promise || !Self::is_labelled(kind) {
+        let promise = selector.iter().find(|(key, _)| *key == labels::PROMISE_NAME)?.1;
+        let promise = promise.filter(|name| !name.is_empty())?;
+        if !Self::is_labelled(kind) {
             return None;
         }
-        let mut all = self.0.store().all_labelled(kind, namespace);
+        let mut all = self.0.store().all_labelled(kind, promise, namespace);
         all.retain(|object| selector.iter().all(|(key, value)| object.label(key) == *value));
         Some(all)
     }

@@ -16,9 +16,6 @@ pub enum ReconcileError {
         /// Why.
         source: std::io::Error,
     },
-    /// The Lease could not be renewed in time, or somebody else has it.
-    #[error("lost the lease: somebody else may lead now")]
-    Lost,
     /// A worker has ended, which it never should.
     #[error("a worker has ended")]
     Broken,
@@ -28,7 +25,6 @@ impl Fault for ReconcileError {
     fn exit(&self) -> Exit {
         match self {
             Self::Listen { .. } => Exit::Usage,
-            Self::Lost => Exit::Unreachable,
             Self::Broken => Exit::Bug,
         }
     }
@@ -36,7 +32,6 @@ impl Fault for ReconcileError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Listen { .. } => "name another address with `--listen`".into(),
-            Self::Lost => "start again: a Deployment does so by itself".into(),
             Self::Broken => return None,
         })
     }

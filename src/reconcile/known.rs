@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::contract::Object;
 use crate::core::promise::{Promise, PromiseError};
-use crate::core::workflow::promise::{OtherPromise, is_available};
+use crate::core::workflow::promise::{OtherPromise, is_available, resources_run};
 
 /// A Promise as it was read once for all of its requests.
 #[derive(Debug)]
@@ -44,6 +44,7 @@ pub(super) fn fingerprint(promise: &Object) -> Value {
         metadata("annotations"),
         metadata("deletionTimestamp"),
         is_available(promise),
+        resources_run(promise),
     ])
 }
 

@@ -2,8 +2,8 @@
 //!
 //! As Kubernetes' own controllers do it: whoever waits takes the Lease when it has not changed for its duration, by
 //! the waiting one's own clock; clocks are never compared. Whoever holds it stops acting when it could not renew it for
-//! a shorter time. Libraries for it were looked at (decision 11): they compare clocks or cannot be asked whether
-//! they still hold it.
+//! a shorter time. Libraries for it were looked at (decision 11): they compare clocks, and cannot be asked
+//! whether the Lease still holds.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -205,10 +205,13 @@ impl<C: Cluster> Election<C> {
         };
         self.learn(found);
         let Some((lease, _)) = &self.known else { return Ok(false) };
-        if !holder(lease).is_empty() && self.ends().is_some_and(|end| Instant::now() < end) {
+        // Our own is ours again at once: nobody else has our name.
+        let is_mine = self.is_mine(lease);
+        let is_held = !holder(lease).is_empty() && !is_mine;
+        if is_held && self.ends().is_some_and(|end| Instant::now() < end) {
             return Ok(false);
         }
-        let lease = self.claim(lease.clone(), &self.identity, self.times.lease_duration, true);
+        let lease = self.claim(lease.clone(), &self.identity, self.times.lease_duration, !is_mine);
         match self.cluster.replace(&kinds::LEASE, &lease).await {
             Ok(lease) => Ok(self.learn(lease)),
             Err(ClusterError::Conflict { .. }) => Ok(false),
@@ -361,5 +364,8 @@ mod tests {
         assert!(begun.elapsed() < Times::default().lease_duration, "{:?}", begun.elapsed());
         assert!(!one.tenure().holds());
         std::fs::remove_file(path).unwrap();
+        // The server is back, and nobody else was there.
+        one.win().await;
+        assert!(one.tenure().holds());
     }
 }

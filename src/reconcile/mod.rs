@@ -8,6 +8,7 @@ mod acting;
 mod cache;
 mod error;
 mod feeds;
+mod granting;
 mod health;
 mod known;
 mod leader;
@@ -26,7 +27,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::cluster::live::{LiveCluster, RetryPolicy};
 use crate::core::pipeline::Adapter;
@@ -84,8 +85,10 @@ pub fn retry_policy() -> RetryPolicy {
 
 /// Reconciles until `stop` ends, which is a good end.
 ///
+/// Whoever has lost the Lease, as every one does while the API server is away, waits for it again, with all that it knows.
+///
 /// # Errors
-/// When the address to listen at is taken, and when the Lease was lost: somebody else may lead.
+/// When the address to listen at is taken.
 pub async fn run(
     settings: Settings,
     cluster: LiveCluster,
@@ -134,16 +137,13 @@ pub async fn run(
             () = keep(election.as_mut()) => {}
         }
     }
-    if let Some(election) = &mut election
-        && !matches!(end, End::Lost)
-    {
-        // What is left would act without being asked.
-        workers.shutdown().await;
+    // What is left would act without being asked.
+    workers.shutdown().await;
+    if let Some(election) = &mut election {
         election.release().await;
     }
     match end {
         End::Asked(_) => Ok(()),
-        End::Lost => Err(ReconcileError::Lost),
         End::Broken => Err(ReconcileError::Broken),
     }
 }
@@ -152,28 +152,34 @@ pub async fn run(
 enum End {
     /// Somebody has asked, with this signal.
     Asked(&'static str),
-    /// Somebody else may lead.
-    Lost,
     /// A worker has ended.
     Broken,
 }
 
-/// Waits until we lead, and works for as long as we do.
+/// Works whenever we lead.
 async fn lead(
     shared: &Arc<Shared>,
     mut election: Option<&mut Election<LiveCluster>>,
     workers: &mut JoinSet<()>,
 ) -> End {
-    if let Some(election) = &mut election {
-        election.win().await;
+    loop {
+        if let Some(election) = &mut election {
+            election.win().await;
+        }
+        shared.metrics.leads.set(1);
+        let end = tokio::select! {
+            biased;
+            () = keep(election.as_deref_mut()) => None,
+            end = work(shared, workers) => Some(end),
+        };
+        shared.metrics.leads.set(0);
+        if let Some(end) = end {
+            return end;
+        }
+        // Nothing of what they do may go on; whatever they did is seen by whoever leads next.
+        workers.shutdown().await;
+        warn!("lost the lease: somebody else may lead now");
     }
-    shared.metrics.leads.set(1);
-    let end = tokio::select! {
-        () = keep(election) => End::Lost,
-        end = work(shared, workers) => end,
-    };
-    shared.metrics.leads.set(0);
-    end
 }
 
 /// Returns when we lead no more.
@@ -187,10 +193,7 @@ async fn keep(election: Option<&mut Election<LiveCluster>>) {
 /// Works, once everything is known.
 async fn work(shared: &Arc<Shared>, workers: &mut JoinSet<()>) -> End {
     shared.filled().await;
-    let running = shared.store().running();
-    for target in running {
-        shared.running.runs(target);
-    }
+    shared.begin_anew();
     let counts = [
         (WorkflowType::Promise, shared.settings.promise_workers),
         (WorkflowType::Resource, shared.settings.request_workers),

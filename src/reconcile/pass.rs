@@ -1,18 +1,22 @@
 //! One pass over one object: what is known of it, what is to be done, and doing it.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 use tokio::time::Instant;
-use tracing::{Instrument as _, debug, info_span, warn};
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span, debug, info_span, warn};
 
 use super::acting::{Acting, Known};
-use super::cache::Source;
-use super::known::KnownPromise;
+use super::granting::Place;
+use super::known::{KnownPromise, is_going};
 use super::queue::Outcome;
 use super::shared::Shared;
 use super::store::Feed;
 use super::target::Target;
-use crate::cluster::Reads as _;
-use crate::contract::{Kind, Object, kinds};
+use crate::cluster::{ClusterError, Reads as _};
+use crate::contract::{Kind, Object, kinds, labels};
+use crate::core::pipeline::job_namespace;
 use crate::core::promise::{Promise, WorkflowType};
 use crate::core::workflow::promise::{self, PromiseSeen};
 use crate::core::workflow::{Action, Plan, Seen, State, request, trouble};
@@ -33,6 +37,8 @@ pub(super) async fn over(shared: &Shared, target: &Target) -> Outcome {
     let span = info_span!(
         "reconcile",
         otel.name = %format_args!("reconcile {workflow}"),
+        trace.parent = Empty,
+        trace.state = Empty,
         promise = &*target.promise,
         namespace,
         name,
@@ -116,6 +122,7 @@ impl Pass<'_> {
             promise_is_available: promise::is_available(known.object()),
             now: shared.now(),
         };
+        joins_trace(&object);
         let kind = promise.request_kind();
         match request::plan(&seen) {
             Ok(plan) => {
@@ -162,6 +169,7 @@ impl Pass<'_> {
             may_start: shared.running.may_start(target),
             now: shared.now(),
         };
+        joins_trace(known.object());
         let plan = promise::plan(&seen);
         // One that cannot be read has no pipelines, so nobody asks what they are.
         let unread;
@@ -200,7 +208,29 @@ impl Pass<'_> {
             may_go_on: &may_go_on,
             instance: &shared.settings.instance,
         };
-        effect::carry_out(&hands, seen, plan).await
+        let grant = self.grant_of(seen, plan);
+        let turn = match &grant {
+            Some((place, generation)) => shared.granting.turn(place, *generation).await,
+            None => None,
+        };
+        let carried = effect::carry_out(&hands, seen, plan).await?;
+        if let Some((place, generation)) = grant.filter(|_| turn.is_some()) {
+            shared.granting.granted(place, generation);
+        }
+        Ok(carried)
+    }
+
+    /// Whose rights a plan makes, and at which generation of the Promise.
+    fn grant_of(&self, seen: &Seen<'_>, plan: &Plan) -> Option<(Place, i64)> {
+        let of = plan.actions.iter().find_map(|action| match action {
+            Action::Grant(of) => Some(*of),
+            _ => None,
+        })?;
+        let request = (seen.workflow == WorkflowType::Resource).then_some(seen.object);
+        let namespace = job_namespace(seen.promise, request).ok()?.into();
+        let promise = Arc::clone(&self.target.promise);
+        let generation = seen.promise.object.generation().unwrap_or_default();
+        Some((Place { promise, namespace, of }, generation))
     }
 
     /// Decides how to go on after a plan was carried out, or was not.
@@ -214,6 +244,12 @@ impl Pass<'_> {
         match carried {
             Ok(carried) => {
                 self.stands(plan.state);
+                if let Some(object) = &carried.object
+                    && is_no_more(object)
+                {
+                    self.forget(object);
+                    return Ok(Some(End::Settled(None)));
+                }
                 if plan.actions.is_empty() {
                     let wake_at = plan.wake_at.map(|at| self.shared.instant_of(at));
                     return Ok(Some(End::Settled(wake_at)));
@@ -225,8 +261,8 @@ impl Pass<'_> {
                 self.found.taken.extend(carried.taken);
                 Ok(None)
             }
-            Err(error) if error.is_conflict() => {
-                debug!("changed meanwhile: {}", exit::chain(&error));
+            Err(error) if error.is_conflict() || is_of_missing(&error, seen.object) => {
+                debug!("changed or gone meanwhile: {}", exit::chain(&error));
                 self.refresh(seen, kind).await?;
                 Ok(None)
             }
@@ -245,26 +281,40 @@ impl Pass<'_> {
     /// Reads the object anew: the watch will bring it too, but later.
     async fn refresh(&self, seen: &Seen<'_>, request_kind: Option<&Kind>) -> Result<(), End> {
         let shared = self.shared;
-        let (feed, kind) = match (seen.workflow, request_kind) {
-            (WorkflowType::Promise, _) => (Feed::Promises, &kinds::PROMISE),
-            (WorkflowType::Resource, Some(kind)) => {
-                (Feed::Requests(self.target.promise.clone()), kind)
-            }
+        let kind = match (seen.workflow, request_kind) {
+            (WorkflowType::Promise, _) => &kinds::PROMISE,
+            (WorkflowType::Resource, Some(kind)) => kind,
             (WorkflowType::Resource, None) => return Err(End::Failed),
         };
         match shared.cluster.get(&seen.object.key(kind)).await {
             Ok(Some(object)) => {
-                let wakes = shared.store().put(Source::Write, &feed, object);
-                shared.wake(wakes);
+                shared.note(&self.feed(), object);
                 Ok(())
             }
-            // The watch says it, too.
-            Ok(None) => Err(End::Settled(None)),
+            Ok(None) => {
+                self.forget(seen.object);
+                self.stands(State::Gone);
+                Err(End::Settled(None))
+            }
             Err(error) => {
                 debug!("failed to read the object anew: {}", exit::chain(&error));
                 Err(End::Failed)
             }
         }
+    }
+
+    /// Which cache has the object.
+    fn feed(&self) -> Feed {
+        match self.target.workflow() {
+            WorkflowType::Promise => Feed::Promises,
+            WorkflowType::Resource => Feed::Requests(self.target.promise.clone()),
+        }
+    }
+
+    /// Forgets the object, which is gone: the watch says so too, but later.
+    fn forget(&self, object: &Object) {
+        let wakes = self.shared.store().remove(&self.feed(), object);
+        self.shared.wake(wakes);
     }
 
     /// Says in the status what went wrong, and tells people once.
@@ -301,6 +351,9 @@ impl Pass<'_> {
 
     /// There is nothing to look at.
     fn gone(&self) -> End {
+        if self.target.request.is_none() {
+            self.shared.granting.forget(&self.target.promise);
+        }
         self.stands(State::Gone);
         End::Settled(None)
     }
@@ -310,6 +363,32 @@ impl Pass<'_> {
         if let Some(next) = self.shared.running.stands(self.target, state) {
             self.shared.add(next, super::queue::Priority::Ordinary);
         }
+    }
+}
+
+/// Whether an answer is the last that will be heard of an object: it was to go, and nothing held it any more. It is
+/// no newer than the answer before, so no cache can tell by its version.
+fn is_no_more(object: &Object) -> bool {
+    let finalizers = object.at(&["metadata", "finalizers"]).and_then(Value::as_array);
+    is_going(object) && finalizers.is_none_or(Vec::is_empty)
+}
+
+/// Whether the object itself was not there.
+fn is_of_missing(error: &EffectError, object: &Object) -> bool {
+    let EffectError::Cluster { source, .. } = error else { return false };
+    matches!(&**source, ClusterError::Missing { key, detail }
+        if detail.is_empty()
+            && key.name == object.name()
+            && key.namespace.as_deref() == object.namespace())
+}
+
+/// Puts the pass into the trace of its object, if it has one.
+fn joins_trace(object: &Object) {
+    let span = Span::current();
+    for (field, annotation) in
+        [("trace.state", labels::TRACE_STATE), ("trace.parent", labels::TRACE_PARENT)]
+    {
+        span.record(field, object.annotation(annotation).unwrap_or_default());
     }
 }
 

@@ -17,6 +17,11 @@ use crate::cluster::chance;
 const PAUSE_FIRST: Duration = Duration::from_millis(500);
 /// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// So many times that are no more wanted are not worth the work to leave them out.
+const LATER_MIN: usize = 256;
+/// Whoever acts in so many passes in a row, and comes to no end, counts as failing: a plan that undoes itself, or somebody
+/// who undoes what we do, shall not keep us and the API server busy for ever.
+const ACTS_MAX: u32 = 50;
 
 /// How much it matters that an object is looked at soon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +64,7 @@ struct State {
 struct Entry {
     step: Step,
     failures: u32,
+    acts: u32,
     wake_at: Option<Instant>,
 }
 
@@ -112,6 +118,11 @@ impl Queue {
         if self.lock().done(target, outcome) {
             self.news.notify_one();
         }
+    }
+
+    /// Forgets everything: nobody has anything any more. For after the workers have ended without saying how.
+    pub(super) fn clear(&self) {
+        *self.lock() = State::default();
     }
 
     /// Ends the queue: nothing is given out any more.
@@ -184,6 +195,16 @@ impl State {
         None
     }
 
+    /// Leaves out times that are no more wanted, once they are the most.
+    fn tidy(&mut self) {
+        if self.later.len() > 2 * self.entries.len() + LATER_MIN {
+            let entries = &self.entries;
+            self.later.retain(|Reverse((at, target))| {
+                entries.get(target).is_some_and(|entry| entry.wake_at == Some(*at))
+            });
+        }
+    }
+
     fn has_work(&self) -> bool {
         !self.urgent.is_empty() || !self.ordinary.is_empty()
     }
@@ -191,22 +212,21 @@ impl State {
     fn done(&mut self, target: Target, outcome: Outcome) -> bool {
         let Some(entry) = self.entries.get_mut(&target) else { return false };
         let Step::Working(asked) = std::mem::take(&mut entry.step) else { return false };
-        let mut asked = asked;
-        let wake_at = match outcome {
+        let (asked, wake_at) = match outcome {
             Outcome::Done(at) => {
-                entry.failures = 0;
-                at
+                (entry.failures, entry.acts) = (0, 0);
+                (asked, at)
             }
-            Outcome::Again => {
+            Outcome::Again if entry.acts < ACTS_MAX => {
                 entry.failures = 0;
-                asked = Some(Priority::Urgent);
-                None
+                entry.acts += 1;
+                (Some(Priority::Urgent), None)
             }
-            Outcome::Failed => {
+            Outcome::Again | Outcome::Failed => {
                 let pause = pause(entry.failures, chance::number());
                 entry.failures = entry.failures.saturating_add(1);
-                // News may be of what stood in the way; a server that is away brings none.
-                Some(Instant::now() + pause)
+                // Not even when it was asked for meanwhile: that was most likely our own word of the failure.
+                (None, Some(Instant::now() + pause))
             }
         };
         if let Some(priority) = asked {
@@ -216,6 +236,7 @@ impl State {
             Some(at) => {
                 entry.wake_at = Some(at);
                 self.later.push(Reverse((at, target)));
+                self.tidy();
                 true
             }
             None => {
@@ -299,6 +320,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn times_that_are_no_more_wanted_do_not_pile_up() {
+        let queue = Queue::default();
+        let hour = Duration::from_secs(3600);
+        for _ in 0..10 * LATER_MIN {
+            queue.add(target("a"), Priority::Ordinary);
+            queue.next().await;
+            tokio::time::advance(Duration::from_millis(1)).await;
+            queue.done(target("a"), Outcome::Done(Some(Instant::now() + hour)));
+        }
+        assert!(queue.lock().later.len() <= 2 + LATER_MIN);
+        assert_eq!(queue.next().await, Some(target("a")));
+        queue.clear();
+        assert_eq!(next(&queue).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn whoever_fails_again_and_again_waits_longer_and_longer_but_not_for_ever() {
         let queue = Queue::default();
         queue.add(target("a"), Priority::Ordinary);
@@ -320,6 +357,34 @@ mod tests {
         queue.done(target("a"), Outcome::Failed);
         queue.next().await;
         assert!(begun.elapsed() <= PAUSE_FIRST + Duration::from_millis(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_comes_to_no_end_is_slowed_down() {
+        let queue = Queue::default();
+        queue.add(target("a"), Priority::Ordinary);
+        let begun = Instant::now();
+        for _ in 0..ACTS_MAX + 4 {
+            queue.next().await;
+            queue.done(target("a"), Outcome::Again);
+        }
+        assert!(begun.elapsed() >= PAUSE_FIRST, "{:?}", begun.elapsed());
+        queue.next().await;
+        queue.done(target("a"), Outcome::Done(None));
+        assert_eq!(next(&queue).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn telling_of_a_failure_is_no_reason_to_try_again_at_once() {
+        let queue = Queue::default();
+        queue.add(target("a"), Priority::Ordinary);
+        next(&queue).await;
+        queue.add(target("a"), Priority::Urgent);
+        queue.done(target("a"), Outcome::Failed);
+        assert_eq!(next(&queue).await, None);
+        // What happens afterwards may be what was waited for.
+        queue.add(target("a"), Priority::Urgent);
+        assert_eq!(next(&queue).await.as_deref(), Some("a"));
     }
 
     #[tokio::test(start_paused = true)]

@@ -62,6 +62,11 @@ impl Running {
         Some(next)
     }
 
+    /// Forgets all of them.
+    pub(super) fn clear(&self) {
+        *self.lock() = State::default();
+    }
+
     /// How many run.
     pub(super) fn count(&self) -> usize {
         self.lock().running.len()

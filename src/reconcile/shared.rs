@@ -2,14 +2,17 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use tracing::info;
 
 use super::Settings;
 use super::cache::Source;
 use super::feeds;
+use super::granting::Granting;
 use super::leader::Tenure;
 use super::metrics::{Metrics, RunLabels};
 use super::queue::{Priority, Queue};
@@ -23,6 +26,9 @@ use crate::contract::Object;
 use crate::core::config::Config;
 use crate::core::promise::WorkflowType;
 
+/// No object is left alone for longer.
+const WAIT_MAX: Duration = Duration::from_secs(24 * 3600);
+
 /// What all tasks share.
 pub(super) struct Shared {
     pub(super) settings: Settings,
@@ -30,6 +36,7 @@ pub(super) struct Shared {
     pub(super) metrics: Metrics,
     pub(super) tenure: Tenure,
     pub(super) running: Running,
+    pub(super) granting: Granting,
     /// Tells the task that begins and ends watches of requests.
     pub(super) apis: Notify,
     /// Tells whoever waits for the caches.
@@ -55,6 +62,7 @@ impl Shared {
             metrics,
             tenure,
             running,
+            granting: Granting::default(),
             apis: Notify::new(),
             filled: Notify::new(),
             is_config_known: AtomicBool::new(false),
@@ -83,6 +91,7 @@ impl Shared {
         }
         *known = Arc::new(config);
         drop(known);
+        info!("new settings of the installation");
         self.wake_all();
     }
 
@@ -195,9 +204,23 @@ impl Shared {
         self.cluster.time().unwrap_or_else(Timestamp::now)
     }
 
-    /// The moment at which the clock of the cluster says this.
+    /// The moment at which the clock of the cluster says this, or a day from now if that is earlier: a pipeline may ask for
+    /// any time.
     pub(super) fn instant_of(&self, time: Timestamp) -> Instant {
         let wait = time.duration_since(self.now()).max(jiff::SignedDuration::ZERO);
-        Instant::now() + wait.unsigned_abs()
+        Instant::now() + wait.unsigned_abs().min(WAIT_MAX)
+    }
+
+    /// Begins anew with what is known: after somebody else has led, perhaps.
+    pub(super) fn begin_anew(&self) {
+        for workflow in WorkflowType::ALL {
+            self.queue(workflow).clear();
+        }
+        self.running.clear();
+        let running = self.store().running();
+        for target in running {
+            self.running.runs(target);
+        }
+        self.wake_all();
     }
 }

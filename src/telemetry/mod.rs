@@ -26,6 +26,8 @@ pub use collector::SendError;
 
 /// The longest that the end of the program waits for a collector, in all: to find it, connect, send and hear its answer.
 pub const TIME_MAX: Duration = Duration::from_millis(1500);
+/// Pause between what a process that lives long sends.
+pub const PAUSE: Duration = Duration::from_secs(5);
 /// The same for a program that was asked to stop.
 pub const TIME_MAX_STOPPED: Duration = Duration::from_millis(300);
 
@@ -52,7 +54,13 @@ pub struct Telemetry {
 impl Telemetry {
     /// Begins a trace; nothing is read or sent before [`Telemetry::send`].
     pub fn new(settings: Settings) -> Self {
-        Self { settings, spans: Arc::default() }
+        Self { settings, spans: Arc::new(Spans::of_one_trace()) }
+    }
+
+    /// Begins the traces of a process that lives long: one for each span without another above it, if others are below
+    /// it. They are to be sent now and then ([`Telemetry::send_so_far`]); what does not fit until then is left out.
+    pub fn of_many(settings: Settings) -> Self {
+        Self { settings, spans: Arc::new(Spans::of_many_traces()) }
     }
 
     /// Returns what must hear of spans and events.
@@ -66,11 +74,19 @@ impl Telemetry {
     /// # Errors
     /// For the log alone: the outcome of the program does not depend on it.
     pub async fn send(self, time_max: Duration) -> Result<(), SendError> {
+        self.send_so_far(time_max).await
+    }
+
+    /// Sends what was recorded since it was last sent, within a time. What could not be sent is not kept.
+    ///
+    /// # Errors
+    /// As those of [`Telemetry::send`].
+    pub async fn send_so_far(&self, time_max: Duration) -> Result<(), SendError> {
         let spans = self.spans.take();
         if spans.is_empty() {
             return Ok(());
         }
-        let collector = Collector::find(self.resource(), self.settings)?;
+        let collector = Collector::find(self.resource(), self.settings.clone())?;
         // Dropping it ends a connection in any state; a name that is being looked up keeps a thread, which ends with us.
         timeout(time_max, collector.send(spans))
             .await
@@ -142,5 +158,29 @@ mod tests {
         let settings =
             Settings { endpoint: Some("http://127.0.0.1:9".into()), ..Settings::default() };
         assert!(Telemetry::new(settings).send(TIME_MAX).await.is_ok());
+    }
+
+    #[test]
+    fn a_process_that_lives_long_has_a_trace_for_each_root_that_others_are_below() {
+        let telemetry = Telemetry::of_many(Settings::default());
+        let listener = tracing_subscriber::registry().with(vec![telemetry.listener()]);
+        let pass = |parent: &str, asks: bool| {
+            let span = tracing::info_span!("pass", trace.parent = parent);
+            span.in_scope(|| asks.then(|| tracing::debug_span!("request").in_scope(|| ())));
+        };
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+        tracing::subscriber::with_default(listener, || {
+            pass(&format!("00-{trace}-00f067aa0ba902b7-01"), true);
+            pass("", true);
+            pass("", false);
+            pass(&format!("00-{trace}-00f067aa0ba902b7-00"), true);
+        });
+        let spans = telemetry.spans.take();
+        let ids: Vec<String> =
+            spans.iter().map(|span| span.span_context.trace_id().to_string()).collect();
+        assert_eq!(ids.len(), 4, "{ids:?}");
+        assert_eq!([&*ids[0], &*ids[1]], [trace, trace]);
+        assert!(ids[2] == ids[3] && ids[2] != trace);
+        assert!(telemetry.spans.take().is_empty(), "nothing is sent twice");
     }
 }

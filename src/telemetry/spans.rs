@@ -1,7 +1,8 @@
 //! Keeps the spans of this process until they are sent.
 //!
-//! A process has one trace. Which one it is comes out while it runs: a step finds its parent in the object that it has
-//! read. So ids of the trace are put into spans when they are taken.
+//! A step has one trace, a reconciler one for each pass that asks the API server something. Which one it is comes out
+//! while it runs: the parent stands in an object that is read first. So ids of the trace are put into spans when they
+//! are taken.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
@@ -23,7 +24,7 @@ use super::fields::Fields;
 use crate::core::trace::Parent;
 use crate::logging;
 
-/// A run keeps no more spans than this.
+/// No more spans are kept until they are sent: those of a run, or of some seconds of a reconciler.
 const SPANS_MAX: usize = 1000;
 /// A span keeps no more events than this, as OpenTelemetry advises.
 const EVENTS_MAX: usize = 128;
@@ -35,16 +36,22 @@ pub(super) fn is_recorded(metadata: &Metadata<'_>) -> bool {
     *metadata.level() <= Level::DEBUG && metadata.target().starts_with(env!("CARGO_CRATE_NAME"))
 }
 
-/// All spans that have ended, and the trace they belong to.
+/// All spans that have ended.
 #[derive(Debug, Default)]
-pub(super) struct Spans(Mutex<Trace>);
+pub(super) struct Spans {
+    ended: Mutex<Vec<Ended>>,
+    /// The trace of all spans, where they are of one.
+    only: Option<Arc<Mutex<Trace>>>,
+}
 
+/// The trace that spans belong to.
 #[derive(Debug, Default)]
 struct Trace {
-    ended: Vec<Ended>,
     /// Made up when the first span begins, replaced when the first span finds a parent.
     id: Option<TraceId>,
     parent: Option<(Parent, TraceState)>,
+    /// Whether the first span has any below it.
+    is_tree: bool,
 }
 
 #[derive(Debug)]
@@ -57,8 +64,9 @@ struct Ended {
 #[derive(Debug)]
 struct Open {
     id: SpanId,
-    /// `None` for the first one of the process.
+    /// `None` for the first one of its trace.
     parent: Option<SpanId>,
+    trace: Arc<Mutex<Trace>>,
     name: &'static str,
     fields: Fields,
     events: Vec<Event>,
@@ -69,25 +77,40 @@ struct Open {
 }
 
 impl Spans {
-    /// Returns all spans that have ended so far; none when whoever began the trace does not want it.
+    /// For a process whose spans are all of one trace.
+    pub(super) fn of_one_trace() -> Self {
+        Self { ended: Mutex::default(), only: Some(Arc::default()) }
+    }
+
+    /// For a process in which each span without another above it begins a trace, if it has others below it.
+    pub(super) fn of_many_traces() -> Self {
+        Self::default()
+    }
+
+    /// Returns all spans that have ended since; none of a trace that whoever began it does not want.
     pub(super) fn take(&self) -> Vec<SpanData> {
-        let mut trace = self.lock();
-        let ended = std::mem::take(&mut trace.ended);
-        if trace.parent.as_ref().is_some_and(|(parent, _)| !parent.is_sampled) {
-            return Vec::new();
-        }
+        let ended = std::mem::take(&mut *lock(&self.ended));
         let scope = InstrumentationScope::builder(env!("CARGO_CRATE_NAME"))
             .with_version(env!("CARGO_PKG_VERSION"))
             .build();
-        ended.into_iter().map(|span| trace.data(span, &scope)).collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Trace> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let data = |span: Ended| {
+            let trace = Arc::clone(&span.open.trace);
+            let mut trace = lock(&trace);
+            trace.is_wanted().then(|| trace.data(span, &scope))
+        };
+        ended.into_iter().filter_map(data).collect()
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Trace {
+    fn is_wanted(&self) -> bool {
+        self.parent.as_ref().is_none_or(|(parent, _)| parent.is_sampled)
+    }
+
     fn id(&mut self) -> TraceId {
         *self.id.get_or_insert_with(|| RandomIdGenerator::default().new_trace_id())
     }
@@ -144,10 +167,19 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
         let Some(span) = context.span(id) else { return };
         let mut fields = Fields::of_span();
         attributes.record(&mut fields);
-        let parent = span.parent().and_then(|parent| Some(parent.extensions().get::<Open>()?.id));
+        let above = span.parent().and_then(|parent| {
+            let extensions = parent.extensions();
+            let above = extensions.get::<Open>()?;
+            Some((above.id, Arc::clone(&above.trace)))
+        });
+        let (parent, trace) = above.unzip();
+        if let Some(trace) = &trace {
+            lock(trace).is_tree = true;
+        }
         let open = Open {
             id: RandomIdGenerator::default().new_span_id(),
             parent,
+            trace: trace.or_else(|| self.0.only.clone()).unwrap_or_default(),
             name: span.name(),
             fields,
             events: Vec::new(),
@@ -193,10 +225,14 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let Some(span) = context.span(&id) else { return };
         let Some(open) = span.extensions_mut().remove::<Open>() else { return };
-        let mut trace = self.0.lock();
-        if trace.ended.len() < SPANS_MAX {
+        // One that was about nothing is not worth a trace.
+        if self.0.only.is_none() && open.parent.is_none() && !lock(&open.trace).is_tree {
+            return;
+        }
+        let mut ended = lock(&self.0.ended);
+        if ended.len() < SPANS_MAX {
             let end = open.start + open.started.elapsed();
-            trace.ended.push(Ended { open, end });
+            ended.push(Ended { open, end });
         }
     }
 }
@@ -210,7 +246,8 @@ impl Recorder {
             return;
         };
         let state = open.fields.state.take().unwrap_or_default();
-        let mut trace = self.0.lock();
+        let trace = Arc::clone(&open.trace);
+        let mut trace = lock(&trace);
         if trace.parent.is_none() {
             trace.join(&parent, &state);
         }

@@ -11,20 +11,31 @@
 #![cfg(test)]
 
 mod api;
+#[path = "bad_input.rs"]
+mod bad_input_tests;
 mod contract;
+mod crd;
+mod faults;
 mod finished;
 mod golden;
+mod install;
 mod kills;
+#[allow(dead_code, reason = "shared with benches/load")]
+mod load;
 mod manager;
 mod pods;
 mod proxy;
 mod races;
+mod reconcile;
 mod stages;
 #[allow(dead_code, reason = "shared with benches/load")]
 mod standin;
 
 #[path = "../it/cluster_body.rs"]
 mod cluster_body;
+
+#[path = "../support/bad_input/mod.rs"]
+mod bad_input;
 
 #[path = "../support/golden/mod.rs"]
 #[allow(dead_code, reason = "shared with tests/it")]

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// Every command that has a help of its own.
-const COMMANDS: [&str; 8] =
-    ["", "reader", "writer", "status", "run", "show", "show work", "reconcile"];
+const COMMANDS: [&str; 9] =
+    ["", "reader", "writer", "status", "run", "show", "show work", "reconcile", "install"];
 
 /// A variable of no use to the program, set to write `docs/cli.md` anew instead of comparing it.
 const UPDATE: &str = "BOOKEND_UPDATE";

@@ -9,6 +9,11 @@
 )]
 #![cfg(test)] // or clippy takes the helpers of tests for production code
 
+#[path = "../support/bad_input/mod.rs"]
+#[allow(dead_code, reason = "shared with tests/cluster")]
+mod bad_input;
+#[path = "bad_input.rs"]
+mod bad_input_tests;
 mod by_hand;
 mod cli;
 mod clock;
@@ -21,6 +26,7 @@ mod drop_in;
 mod failing;
 mod golden;
 mod hostile;
+mod install;
 mod metadata;
 mod observed;
 mod pipeline_golden;

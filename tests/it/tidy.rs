@@ -19,6 +19,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("show", &["contract", "exit", "files", "cluster", "core"]),
     ("local", &["contract", "exit", "files", "cluster", "core", "steps", "effect"]),
     ("reconcile", &["contract", "exit", "files", "cluster", "core", "effect"]),
+    ("install", &["contract", "exit", "files", "core"]),
     (
         "cli",
         &[
@@ -28,6 +29,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
             "cluster",
             "core",
             "steps",
+            "install",
             "local",
             "reconcile",
             "show",

@@ -15,6 +15,8 @@ mod retry;
 mod tests;
 mod url;
 pub mod watch;
+#[cfg(test)]
+mod watch_tests;
 
 use std::sync::Arc;
 

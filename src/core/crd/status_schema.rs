@@ -3,9 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use crate::contract::object::map_entry;
+use crate::contract::promise_status::field;
 use crate::contract::status::{
     CONDITIONS, KRATIX, MESSAGE, PIPELINES, SUSPENDED_GENERATION, WORKFLOWS, condition, counter,
-    entry, entry_more, workflow_action,
+    done, engine, entry, entry_more, workflow_action,
 };
 
 /// Keyword: fields that the schema does not name are kept.
@@ -37,7 +38,7 @@ pub(super) fn list(items: Value) -> Value {
 pub(super) fn common() -> Map<String, Value> {
     let mut properties = Map::new();
     properties.insert(MESSAGE.into(), text());
-    properties.insert("observedGeneration".into(), integer());
+    properties.insert(done::OBSERVED_GENERATION.into(), integer());
     for counter in counter::ALL {
         properties.insert(counter.into(), integer());
     }
@@ -55,8 +56,8 @@ fn workflows() -> Value {
     for action in [workflow_action::CONFIGURE, workflow_action::DELETE] {
         flat.insert(action.into(), keyed.clone());
     }
-    flat.insert("lastSuccessfulConfigureWorkflowTime".into(), text());
-    flat.insert("action".into(), text());
+    flat.insert(done::LAST_SUCCESS.into(), text());
+    flat.insert(engine::ACTION.into(), text());
     let mut schema = map(Value::Object(flat));
     if let Value::Object(schema) = &mut schema {
         schema.insert(PRESERVE.into(), true.into());
@@ -77,14 +78,15 @@ fn holder() -> Map<String, Value> {
     ] {
         pipeline.insert(field.into(), text());
     }
-    for field in [entry::ATTEMPTS, "run"] {
+    for field in [entry::ATTEMPTS, engine::RUN] {
         pipeline.insert(field.into(), integer());
     }
     let mut holder = Map::new();
     holder.insert(PIPELINES.into(), list(map(pipeline.into())));
     holder.insert(SUSPENDED_GENERATION.into(), integer());
-    holder.insert("run".into(), integer());
-    holder.insert("trigger".into(), text());
+    holder.insert(engine::RUN.into(), integer());
+    holder.insert(field::RESOURCES_RUN.into(), integer());
+    holder.insert(engine::TRIGGER.into(), text());
     holder
 }
 

@@ -34,7 +34,7 @@ pub fn job(input: &JobInput<'_>) -> Result<Object, PipelineError> {
     }
     spec.insert("template".into(), json!({"metadata": pod_metadata, "spec": plan.pod_spec()}));
 
-    let mut job = Object::new(&kinds::JOB, Some(plan.namespace), &plan.job_name(&hash)?);
+    let mut job = Object::new(&kinds::JOB, Some(plan.namespace), &plan.run(&hash).job_name()?);
     job.set_metadata("labels", labels);
     job.set_metadata("annotations", plan.job_annotations());
     if let Some(owner) = plan.owner() {
@@ -42,12 +42,6 @@ pub fn job(input: &JobInput<'_>) -> Result<Object, PipelineError> {
     }
     job.0.insert("spec".into(), Value::Object(spec));
     Ok(job)
-}
-
-/// Returns the name of the Job of one run, without building the Job; `hash` is [`run_hash`], or what it was when the
-/// run was decided.
-pub fn job_name(input: &JobInput<'_>, hash: &str) -> Result<String, PipelineError> {
-    Plan::new(input)?.job_name(hash)
 }
 
 impl Plan<'_> {

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{PipelineError, Plan, is_dry_run};
+use super::{PipelineError, Plan, is_dry_run, said_namespace};
 use crate::contract::{Object, labels, pod};
-use crate::core::promise::{Pipeline, Promise, WorkflowType};
+use crate::core::promise::{Pipeline, Promise, WorkflowAction, WorkflowType};
 use crate::core::{hash, naming};
 
 /// Labels by which Kratix finds a Job: a pipeline cannot set them.
@@ -29,12 +29,11 @@ pub fn overridden_labels(pipeline: &Pipeline) -> Vec<&str> {
 
 /// Returns the hash that the Jobs of a workflow are labelled with (contract.md 6.2).
 pub fn run_hash(promise: &Promise, request: Option<&Object>) -> String {
-    let promise_hash = hash::promise_spec(promise.spec());
     match request {
-        None => promise_hash,
+        None => promise.spec_hash.clone(),
         Some(request) => {
             let request_hash = hash::spec(request.spec());
-            hash::resource_workflow(&promise_hash, &request_hash, is_dry_run(request))
+            hash::resource_workflow(&promise.spec_hash, &request_hash, is_dry_run(request))
         }
     }
 }
@@ -123,27 +122,63 @@ impl Plan<'_> {
         }
     }
 
-    /// `kratix-<promise>[-<request>[-<its namespace>]]-<pipeline>-<5 hex>`.
+    /// The run that the Job is.
+    pub(super) fn run<'b>(&'b self, hash: &'b str) -> Run<'b> {
+        let input = self.input;
+        Run {
+            promise: input.promise,
+            request: self.request,
+            workflow: input.workflow,
+            action: input.action,
+            pipeline: &self.pipeline.name,
+            hash,
+            number: input.run,
+        }
+    }
+}
+
+/// What tells one run of a pipeline from every other.
+#[derive(Debug, Clone, Copy)]
+pub struct Run<'a> {
+    /// The Promise.
+    pub promise: &'a Promise,
+    /// The request; only in a resource workflow.
+    pub request: Option<&'a Object>,
+    /// Which of the Promise's workflows.
+    pub workflow: WorkflowType,
+    /// Which of its two lists.
+    pub action: WorkflowAction,
+    /// Name of the pipeline, which the Promise may have no more.
+    pub pipeline: &'a str,
+    /// [`run_hash`] of when the run was decided.
+    pub hash: &'a str,
+    /// Its number.
+    pub number: i64,
+}
+
+impl Run<'_> {
+    /// Returns the name of the run's Job, `kratix-<promise>[-<request>[-<its namespace>]]-<pipeline>-<5 hex>`.
     ///
     /// The original ends it in chance. Ours ends it in the hash of what the run is, so that a run has one Job.
-    pub(super) fn job_name(&self, hash: &str) -> Result<String, PipelineError> {
-        let input = self.input;
-        let mut name = format!("{}{}", pod::JOB_PREFIX, input.promise.name);
+    pub fn job_name(&self) -> Result<String, PipelineError> {
+        let mut name = format!("{}{}", pod::JOB_PREFIX, self.promise.name);
         let request = self.request.map(Object::name);
-        for part in request.into_iter().chain(self.said_namespace()).chain([&*self.pipeline.name]) {
+        let namespace = said_namespace(self.promise, self.request);
+        for part in request.into_iter().chain(namespace).chain([self.pipeline]) {
             name.push('-');
             name.push_str(part);
         }
-        let run = input.run.to_string();
+        let object = self.request.unwrap_or(&self.promise.object);
+        let number = self.number.to_string();
         let identity = [
-            self.object.uid().unwrap_or_default(),
-            self.object.namespace().unwrap_or_default(),
-            self.object.name(),
-            input.workflow.as_str(),
-            input.action.as_str(),
-            &self.pipeline.name,
-            hash,
-            &run,
+            object.uid().unwrap_or_default(),
+            object.namespace().unwrap_or_default(),
+            object.name(),
+            self.workflow.as_str(),
+            self.action.as_str(),
+            self.pipeline,
+            self.hash,
+            &number,
         ];
         naming::deterministic(&name, &identity).map_err(|source| PipelineError::Name { source })
     }

@@ -9,8 +9,8 @@ mod scheduling;
 mod tests;
 mod volumes;
 
-pub use job::{job, job_name};
-pub use metadata::{OWN_LABELS, overridden_labels, run_hash};
+pub use job::job;
+pub use metadata::{OWN_LABELS, Run, overridden_labels, run_hash};
 pub use scheduling::scheduling_config_map;
 
 use super::config::Config;
@@ -188,9 +188,14 @@ impl<'a> Plan<'a> {
 
     /// Namespace of the request when it must be said beside its name: Jobs of several namespaces run in one.
     fn said_namespace(&self) -> Option<&'a str> {
-        self.input.promise.pipeline_namespace.as_ref()?;
-        self.request.map(|request| request.namespace().unwrap_or_default())
+        said_namespace(self.input.promise, self.request)
     }
+}
+
+/// Namespace of the request when it must be said beside its name: Jobs of several namespaces run in one.
+fn said_namespace<'a>(promise: &Promise, request: Option<&'a Object>) -> Option<&'a str> {
+    promise.pipeline_namespace.as_ref()?;
+    request.map(|request| request.namespace().unwrap_or_default())
 }
 
 /// Whether a request is a dry run.

@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 
 use super::{Pipeline, Promise, WorkflowAction, WorkflowType, pod_check};
 use crate::contract::{labels, pod};
+use crate::core::control::parse_go_duration;
 use crate::core::legacy::PodLayout;
 use crate::core::{pipeline, rbac};
 
@@ -13,6 +14,7 @@ use crate::core::{pipeline, rbac};
 pub const PIPELINE_ID_CHARS_MAX: usize = 60;
 /// Shortest interval that Kratix's webhook accepts.
 const INTERVAL_MIN: SignedDuration = SignedDuration::from_mins(1);
+const SHORT_INTERVAL: &str = "shorter than one minute";
 /// What the name of an object may hold.
 pub const NAME_RULE: &str =
     "lower-case letters, digits, `-` and `.`, a letter or digit at both ends";
@@ -28,8 +30,6 @@ pub struct Finding {
     pub path: String,
     /// What.
     pub message: String,
-    /// What to do, where the message does not say so.
-    pub hint: Option<String>,
 }
 
 /// Returns the id of a pipeline: name of its service account and of its rights (contract.md 4.5).
@@ -64,8 +64,10 @@ pub fn check(promise: &Promise) -> Vec<Finding> {
     }
     if promise.reconciliation_interval.is_some_and(|interval| interval < INTERVAL_MIN) {
         let path = "spec.workflows.config.reconciliationInterval";
-        findings.fail(path, "shorter than one minute".into());
+        findings.fail(path, SHORT_INTERVAL.into());
     }
+    check_annotation(promise, &mut findings);
+    check_requirements(promise, &mut findings);
     for workflow in WorkflowType::ALL {
         for action in WorkflowAction::ALL {
             check_workflow(promise, workflow, action, &mut findings);
@@ -79,11 +81,33 @@ pub(super) struct Findings(pub(super) Vec<Finding>);
 
 impl Findings {
     pub(super) fn fail(&mut self, path: &str, message: String) {
-        self.0.push(Finding { fatal: true, path: path.to_owned(), message, hint: None });
+        self.0.push(Finding { fatal: true, path: path.to_owned(), message });
     }
 
     fn warn(&mut self, path: &str, message: String) {
-        self.0.push(Finding { fatal: false, path: path.to_owned(), message, hint: None });
+        self.0.push(Finding { fatal: false, path: path.to_owned(), message });
+    }
+}
+
+fn check_annotation(promise: &Promise, findings: &mut Findings) {
+    let key = labels::RECONCILIATION_INTERVAL;
+    let Some(text) = promise.object.annotation(key) else { return };
+    let path = format!("metadata.annotations.{key}");
+    match parse_go_duration(text) {
+        Err(error) => findings.fail(&path, error.to_string()),
+        Ok(interval) if interval < INTERVAL_MIN => findings.fail(&path, SHORT_INTERVAL.into()),
+        Ok(_) => {}
+    }
+}
+
+fn check_requirements(promise: &Promise, findings: &mut Findings) {
+    for (index, required) in promise.required_promises.iter().enumerate() {
+        let path = format!("spec.requiredPromises[{index}].name");
+        if required.name.is_empty() {
+            findings.fail(&path, "it has no name".into());
+        } else if required.name == promise.name {
+            findings.fail(&path, "a Promise cannot require itself".into());
+        }
     }
 }
 

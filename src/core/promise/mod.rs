@@ -25,6 +25,7 @@ pub use error::PromiseError;
 pub use pipeline::{Container, JobOptions, Permission, Pipeline, PipelineSpec, Rbac};
 
 use crate::contract::{Kind, Object};
+use crate::core::hash;
 
 /// For what a workflow runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -117,6 +118,8 @@ pub struct Promise {
     pub pipeline_namespace: Option<String>,
     /// How often workflows run again without a change; `None` for the installation's.
     pub reconciliation_interval: Option<SignedDuration>,
+    /// Hash of `spec` (contract.md 6.2): a Promise is read once, and asked for it at every step of every request.
+    pub spec_hash: String,
     /// Paths below `spec` that no Promise has. An API server drops them in silence.
     pub unknown_fields: Vec<String>,
     pipelines: BTreeMap<(WorkflowType, WorkflowAction), Vec<Pipeline>>,
@@ -137,6 +140,7 @@ impl Promise {
             object: object.clone(),
             name: object.name().to_owned(),
             translated_spec: None,
+            spec_hash: hash::promise_spec(object.spec()),
             old_fields: Vec::new(),
             api: None,
             destination_selectors: Vec::new(),

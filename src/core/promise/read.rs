@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::{Api, Pipeline, Promise, PromiseError, WorkflowAction, WorkflowType, pipeline};
 use crate::contract::{Object, kinds};
 use crate::core::control::parse_go_duration;
-use crate::core::{legacy, strict};
+use crate::core::{hash, legacy, strict};
 
 /// Keys of `spec` (contract.md 5.6).
 const SPEC_KEYS: [&str; 5] =
@@ -60,6 +60,7 @@ pub(super) fn promise(object: &Object) -> Result<Promise, PromiseError> {
         dependencies: reader.field(&spec, "spec", "dependencies")?,
         pipeline_namespace: Some(namespace).filter(|namespace| !namespace.is_empty()),
         reconciliation_interval: reader.interval(&config)?,
+        spec_hash: hash::promise_spec(today.spec()),
         unknown_fields: unknown_fields(&spec),
         pipelines: reader.pipelines(&workflows)?,
         translated_spec: translated.as_ref().and_then(|one| one.object.spec().cloned()),

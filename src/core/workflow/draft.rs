@@ -49,6 +49,11 @@ impl Draft {
         self.actions.push(action);
     }
 
+    /// Adds an action that has nothing to do with what is written.
+    pub fn aside(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+
     /// Adds a change of labels, annotations and finalizers, unless it changes nothing.
     pub fn metadata(&mut self, change: Metadata) {
         if change != Metadata::default() {

@@ -1,104 +1,26 @@
-//! Decides what a workflow does next, and what its object's status says meanwhile (contract.md 7.7-7.9, 8.3, 8.4, 16).
+//! Decides what is to be done for an object, and what its status says meanwhile (contract.md 7.7-7.9, 8, 16).
 //!
-//! A workflow is the list of pipelines of one type and action. They run one after the other: [`next`] looks at how
-//! far each one is and names the one thing to do. [`Progress`] holds the edits that Kratix's controller makes to the
-//! status, so that the status step finds its entry and people see what happens.
+//! Everything here is one pure function: from what is [`Seen`] of an object to a [`Plan`]. [`request::plan`] is that of a
+//! resource request; [`engine`] is what the workflows of requests and Promises have in common. Nothing is remembered but
+//! what stands in the object's status, so a plan may be cut off anywhere, and be made again by somebody else.
 
 pub mod conditions;
 mod draft;
 pub mod engine;
+mod list;
+pub mod old;
 mod plan;
-mod progress;
 pub mod promise;
+pub mod prune;
 pub mod request;
 mod seen;
 #[cfg(test)]
 mod tests;
 mod trouble;
-
-use jiff::Timestamp;
-
-use super::promise::WorkflowAction;
+pub mod works;
 
 pub use draft::Draft;
+pub use list::{Entry, Layout, List, Phase, Trigger};
 pub use plan::{Action, Event, Metadata, Pipelined, Plan, State};
-pub use progress::{Entry, Layout, Progress};
 pub use seen::{JobSeen, JobState, Seen, WorkSeen};
 pub use trouble::trouble;
-
-/// How far one pipeline is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Outcome {
-    /// It has not started.
-    #[default]
-    None,
-    /// Its Job runs.
-    Running,
-    /// Its Job has finished well, and nothing asked to wait.
-    Succeeded,
-    /// Its Job has failed.
-    Failed,
-    /// It has asked the workflow to wait.
-    Suspended {
-        /// When it shall be tried again by itself; `None` waits for somebody.
-        until: Option<Timestamp>,
-    },
-}
-
-/// What is seen of a workflow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outcomes<'a> {
-    /// Of which list.
-    pub action: WorkflowAction,
-    /// One for each pipeline, in order.
-    pub outcomes: &'a [Outcome],
-}
-
-/// What to do next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
-    /// Start this pipeline.
-    Start(usize),
-    /// Wait for a Job that runs.
-    Wait,
-    /// Everything has succeeded.
-    Done,
-    /// This pipeline has failed, and nothing after it runs.
-    Failed(usize),
-    /// This pipeline has asked to wait, and nothing after it runs.
-    Suspended {
-        /// Which.
-        index: usize,
-        /// When it shall be tried again by itself; `None` waits for somebody.
-        until: Option<Timestamp>,
-    },
-}
-
-/// Returns how many pipelines of a list run: of a delete workflow only the first (contract.md 8.4).
-pub fn pipelines_run(action: WorkflowAction, count: usize) -> usize {
-    match action {
-        WorkflowAction::Configure => count,
-        WorkflowAction::Delete => count.min(1),
-    }
-}
-
-/// Decides what to do next.
-///
-/// A Job that runs anywhere in the workflow is waited for, even one that should not: two pipelines of one object
-/// at once would write over each other's Works and status.
-pub fn next(seen: &Outcomes<'_>) -> Next {
-    let run = pipelines_run(seen.action, seen.outcomes.len());
-    if seen.outcomes.contains(&Outcome::Running) {
-        return Next::Wait;
-    }
-    for (index, outcome) in seen.outcomes.iter().take(run).enumerate() {
-        return match *outcome {
-            Outcome::Succeeded => continue,
-            Outcome::None => Next::Start(index),
-            Outcome::Running => Next::Wait,
-            Outcome::Failed => Next::Failed(index),
-            Outcome::Suspended { until } => Next::Suspended { index, until },
-        };
-    }
-    Next::Done
-}

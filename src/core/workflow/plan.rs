@@ -105,7 +105,7 @@ pub enum Action {
 }
 
 /// One pipeline of the object's workflow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Pipelined {
     /// Of which list.
     pub action: WorkflowAction,

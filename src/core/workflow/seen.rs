@@ -1,6 +1,6 @@
 //! What is seen of an object before its next step is decided.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Layout;
@@ -178,12 +178,5 @@ impl WorkSeen {
             ready: message.unwrap_or_default().to_owned(),
             is_going: work.text_at(&["metadata", "deletionTimestamp"]).is_some(),
         }
-    }
-}
-
-impl Seen<'_> {
-    /// After which time the workflow runs again without a change (contract.md 8.6), jitter not included.
-    pub fn interval(&self) -> SignedDuration {
-        self.promise.reconciliation_interval.unwrap_or(self.config.reconciliation_interval)
     }
 }

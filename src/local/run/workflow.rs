@@ -14,7 +14,7 @@ use crate::contract::{Object, ObjectKey, kinds, labels};
 use crate::core::config::Config;
 use crate::core::pipeline::{self, Adapter, JobInput, run_hash};
 use crate::core::promise::{Promise, WorkflowAction, WorkflowType};
-use crate::core::workflow::{Layout, Next, Outcome, Outcomes, Progress, next};
+use crate::core::workflow::old::{Layout, Next, Outcome, Outcomes, Progress, next};
 use crate::local::engine::Engine;
 use crate::local::pod::{self, Host};
 use crate::local::report::{Ending, PipelineReport, StageFailed};

@@ -97,17 +97,19 @@ impl Store {
         serde_json::from_slice(&self.labelled[at].get(&place as &Place)?.json).ok()
     }
 
-    /// All objects of one of [`LABELLED`], in one namespace or in all.
+    /// All objects of one of [`LABELLED`] of a Promise, in one namespace or in all.
     pub(in crate::reconcile) fn all_labelled(
         &self,
         kind: &Kind,
+        promise: &str,
         namespace: Option<&str>,
     ) -> Vec<Object> {
         let Some(at) = LABELLED.iter().position(|one| one.is_same(kind)) else {
             return Vec::new();
         };
         let all = self.labelled[at].iter();
-        let here = all.filter(|((of, _), _)| namespace.is_none_or(|one| **of == *one));
+        let of_it = all.filter(|(_, known)| *known.promise == *promise);
+        let here = of_it.filter(|((of, _), _)| namespace.is_none_or(|one| **of == *one));
         let mut found: Vec<Object> =
             here.filter_map(|(_, known)| serde_json::from_slice(&known.json).ok()).collect();
         found.sort_by(|a, b| (a.namespace(), a.name()).cmp(&(b.namespace(), b.name())));

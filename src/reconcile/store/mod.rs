@@ -3,6 +3,8 @@
 
 mod look;
 mod put;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;

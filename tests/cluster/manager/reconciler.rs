@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use super::pod::wait;
 use crate::api::Api;
+use crate::install;
 
 /// How long it may take to be ready, or to end.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -41,12 +42,15 @@ impl Reconciler {
             api.must("POST", CONFIG, &map);
         }
         let folder = TempDir::new().unwrap();
+        // Under the rights that `bookend install` gives it, and no others.
+        let own = folder.path().join("kubeconfig");
+        fs::write(&own, install::controller(api, kubeconfig).to_string()).unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = Command::new(env!("CARGO_BIN_EXE_bookend"));
         command
             .args(["reconcile", "--status-layout", "flat", "--rights", "kratix"])
             .args(["--alone", "--listen", &format!("127.0.0.1:{port}")])
-            .env("KUBECONFIG", kubeconfig)
+            .env("KUBECONFIG", own)
             .env("PIPELINE_ADAPTER_IMG", "localhost/adapter:1")
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -75,7 +75,8 @@ pub(crate) struct Run {
     /// When it was told to have ended, and how.
     pub(crate) ended: Option<(Instant, Ending)>,
     pub(crate) is_stopped: bool,
-    pub(crate) is_gone: bool,
+    /// When it was seen to be gone.
+    pub(crate) gone: Option<Instant>,
     /// What its status step said when it failed for good.
     pub(crate) fault: Option<String>,
 }
@@ -165,7 +166,9 @@ impl Shared {
                 }
                 Ok(Some(Event::InitDone)) => {
                     let mut runs = self.runs();
-                    runs.values_mut().for_each(|run| run.is_gone |= !listed.contains(&run.uid));
+                    for run in runs.values_mut().filter(|run| !listed.contains(&run.uid)) {
+                        run.gone.get_or_insert_with(Instant::now);
+                    }
                 }
                 Ok(Some(Event::Apply(job))) => self.see(&job),
                 Ok(Some(Event::Delete(job))) => self.forget(&job),
@@ -194,7 +197,7 @@ impl Shared {
 
     fn forget(&self, job: &Job) {
         if let Some(run) = self.runs().get_mut(&job.uid().unwrap_or_default()) {
-            run.is_gone = true;
+            run.gone = Some(Instant::now());
         }
         self.changed.notify_waiters();
     }
@@ -267,13 +270,13 @@ impl Run {
             is_started: false,
             ended: None,
             is_stopped: false,
-            is_gone: false,
+            gone: None,
             fault: None,
         }
     }
 
     /// Whether its pod would still run.
     fn is_alive(&self) -> bool {
-        !self.is_gone && !self.is_stopped && self.ended.is_none()
+        self.gone.is_none() && !self.is_stopped && self.ended.is_none()
     }
 }

@@ -1,74 +1,20 @@
-//! What the status of a Promise says once its workflow is done (contract.md 7.9).
+//! What the status of a Promise says once its workflow is done (contract.md 7.9), and what is not needed any more.
 
-use super::super::WorkSeen;
-use super::super::conditions::{self, Wanted};
+use super::super::conditions;
+use super::super::works::{self, Ready};
+use super::super::{Event, prune};
 use super::{Pass, set};
-use crate::contract::promise_status::{
-    IS_RECONCILED, RECONCILED, RECONCILED_WORKS_FAILING, RECONCILED_WORKS_PENDING, WORKS_SUCCEEDED,
-    event, field,
-};
-use crate::contract::status::{Condition, running};
+use crate::contract::promise_status::{RECONCILED, event, field};
+use crate::contract::status::running;
 use crate::core::promise::{Promise, WorkflowAction, WorkflowType};
-use crate::core::workflow::Event;
 
-/// How the Works of an object stand.
-struct Verdict {
-    status: &'static str,
-    reason: &'static str,
-    message: String,
-    /// What the object as a whole says then.
-    whole: &'static Condition,
-}
-
-/// Judges Works by the messages of their conditions `Ready`.
-fn judge(works: &[WorkSeen]) -> Verdict {
-    let named = |message: &str| {
-        let is_it = |work: &&WorkSeen| match (message, work.ready.as_str()) {
-            ("Pending", "") => true,
-            (wanted, found) => wanted == found,
-        };
-        let mut names: Vec<_> = works.iter().filter(is_it).map(|work| work.name.as_str()).collect();
-        names.sort_unstable();
-        names.join(" ")
-    };
-    let some = |what: &str, names: &str| {
-        format!("Some works associated with this promise {what}: [{names}]")
-    };
-    let (failing, pending, misplaced) = (named("Failing"), named("Pending"), named("Misplaced"));
-    if !failing.is_empty() {
-        Verdict {
-            status: "False",
-            reason: event::WORKS_FAILING,
-            message: some("failed", &failing),
-            whole: &RECONCILED_WORKS_FAILING,
-        }
-    } else if !pending.is_empty() {
-        Verdict {
-            status: "Unknown",
-            reason: "WorksPending",
-            message: some("are not ready", &pending),
-            whole: &RECONCILED_WORKS_PENDING,
-        }
-    } else if !misplaced.is_empty() {
-        Verdict {
-            status: "False",
-            reason: event::WORKS_MISPLACED,
-            message: some("are misplaced", &misplaced),
-            whole: &RECONCILED_WORKS_FAILING,
-        }
-    } else {
-        Verdict {
-            status: "True",
-            reason: event::WORKS_SUCCEEDED,
-            message: "All works associated with this promise are ready".into(),
-            whole: &IS_RECONCILED,
-        }
-    }
-}
-
-impl Pass<'_, '_> {
+impl<'s> Pass<'_, 's> {
     /// Writes down that its workflow is done, and how its Works stand.
-    pub(super) fn done(&mut self, promise: &Promise, is_fulfilled: bool) {
+    pub(super) fn done(&mut self, promise: &'s Promise, is_fulfilled: bool) {
+        let of_workflow = self.seen.of_workflow(promise);
+        prune::works(&of_workflow, &mut self.draft);
+        prune::jobs(&of_workflow, &mut self.draft);
+        prune::pods(&of_workflow, &mut self.draft);
         let pipelines = promise.pipelines(WorkflowType::Promise, WorkflowAction::Configure);
         let status = &mut self.draft.status;
         let has_run = conditions::is(status, &running::STARTED);
@@ -76,18 +22,7 @@ impl Pass<'_, '_> {
         if let Some(generation) = self.seen.object.generation() {
             status.insert(field::OBSERVED_GENERATION.into(), generation.into());
         }
-        let verdict = judge(self.seen.works);
-        let wanted = Wanted {
-            kind: WORKS_SUCCEEDED,
-            status: verdict.status,
-            reason: verdict.reason,
-            message: &verdict.message,
-        };
-        let is_new = conditions::set(status, WorkflowType::Promise, &wanted, self.seen.now);
-        if is_new && verdict.status != "Unknown" {
-            let told = if verdict.status == "True" { Event::normal } else { Event::warning };
-            self.news.push(told(verdict.reason, verdict.message));
-        }
+        self.news.extend(works::set(&of_workflow, &mut self.draft));
         if has_run && !pipelines.is_empty() {
             let text = "All workflows completed";
             self.news.push(Event::normal(event::CONFIGURE_WORKFLOW_COMPLETED, text));
@@ -95,10 +30,15 @@ impl Pass<'_, '_> {
         if !is_fulfilled {
             return self.waits();
         }
+        let whole = match works::ready(&of_workflow) {
+            Ready::Failing(_) | Ready::Misplaced(_) => running::WORKS_FAILING,
+            Ready::Pending(_) => running::WORKS_PENDING,
+            Ready::All => running::DONE,
+        };
         // A Promise without workflow says nothing of itself as a whole, unless something else has been said.
         if (!pipelines.is_empty() || is_told)
-            && set(self.seen, &mut self.draft, verdict.whole)
-            && verdict.whole == &IS_RECONCILED
+            && set(self.seen, &mut self.draft, &whole)
+            && whole == running::DONE
         {
             let text = "Successfully reconciled";
             self.news.push(Event::normal(event::RECONCILE_SUCCEEDED, text));

@@ -21,11 +21,11 @@ use super::conditions::{self, Wanted};
 use super::{Draft, Event, Metadata, Plan, State, engine};
 use crate::contract::object::map_entry;
 use crate::contract::promise_status::{
-    AVAILABLE, INVALID, IS_AVAILABLE, IS_RECONCILED, RECONCILED, WAITS_FOR_REQUIREMENTS, event,
-    field,
+    AVAILABLE, INVALID, IS_AVAILABLE, RECONCILED, WAITS_FOR_REQUIREMENTS, event, field,
 };
 use crate::contract::status::{Condition, KRATIX, running};
 use crate::contract::{Object, finalizers, labels};
+use crate::core::crd;
 use crate::core::promise::{Finding, Promise, PromiseError, WorkflowAction, WorkflowType, check};
 
 pub use api::controller_rights_name;
@@ -43,7 +43,7 @@ pub fn is_available(promise: &Object) -> bool {
 fn is_busy(promise: &Object) -> bool {
     let status = promise.status().and_then(Value::as_object);
     status.is_some_and(|status| {
-        [&running::STARTED, &IS_RECONCILED].into_iter().any(|one| conditions::is(status, one))
+        [&running::STARTED, &running::DONE].into_iter().any(|one| conditions::is(status, one))
     })
 }
 
@@ -95,8 +95,7 @@ impl Trouble {
     fn invalid(findings: &[&Finding]) -> Self {
         let all: Vec<_> =
             findings.iter().map(|one| format!("`{}`: {}", one.path, one.message)).collect();
-        let hint = findings.first().and_then(|one| one.hint.clone());
-        Self { reason: INVALID, what: all.join("; "), hint }
+        Self { reason: INVALID, what: all.join("; "), hint: None }
     }
 
     /// What and hint in one sentence.
@@ -106,6 +105,26 @@ impl Trouble {
             None => self.what.clone(),
         }
     }
+}
+
+/// Returns the Promise if it can be brought about.
+fn usable<'a>(promise: Result<&'a Promise, &PromiseError>) -> Result<&'a Promise, Trouble> {
+    let promise = promise.map_err(Trouble::unreadable)?;
+    let findings = check(promise);
+    let fatal: Vec<_> = findings.iter().filter(|finding| finding.fatal).collect();
+    if !fatal.is_empty() {
+        return Err(Trouble::invalid(&fatal));
+    }
+    if let Some(api) = &promise.api {
+        crd::build(&promise.name, api)
+            .map_err(|error| Trouble::of(INVALID, &error, Some(error.hint())))?;
+    }
+    Ok(promise)
+}
+
+/// Returns what is wrong with a Promise, in the words of its status; `None` when it can be brought about.
+pub fn fault(promise: Result<&Promise, &PromiseError>) -> Option<String> {
+    usable(promise).err().map(|trouble| trouble.message())
 }
 
 /// Sets a condition of a Promise; returns whether it says anything new.
@@ -129,15 +148,7 @@ impl<'s> Pass<'_, 's> {
         if self.seen.is_going() {
             return self.delete();
         }
-        let promise = self.seen.promise.map_err(Trouble::unreadable)?;
-        let findings = check(promise);
-        let fatal: Vec<_> = findings.iter().filter(|finding| finding.fatal).collect();
-        if !fatal.is_empty() {
-            return Err(Trouble::invalid(&fatal));
-        }
-        if self.unpaused() {
-            return Ok(State::Waiting);
-        }
+        let promise = usable(self.seen.promise)?;
         self.configure(promise)
     }
 

@@ -1,10 +1,12 @@
-//! A Promise that somebody has paused (contract.md 8.7).
+//! A Promise that somebody has paused (contract.md 8.7). Once it is not any more, the engine runs its workflow from the
+//! start, and those of its requests, which were paused with it.
 
 use super::super::conditions::{self, Wanted};
 use super::super::{Event, State};
-use super::{Pass, set};
+use super::Pass;
 use crate::contract::labels;
-use crate::contract::promise_status::{AVAILABLE_PAUSED, PAUSED, UNPAUSED};
+use crate::contract::promise_status::AVAILABLE_PAUSED;
+use crate::contract::status::running::PAUSED;
 use crate::core::promise::WorkflowType;
 
 impl Pass<'_, '_> {
@@ -27,21 +29,5 @@ impl Pass<'_, '_> {
         }
         self.unavailable(&AVAILABLE_PAUSED);
         State::Paused
-    }
-
-    /// Makes everything run from the start once it is paused no more: its own workflow, by label, and all requests.
-    ///
-    /// The condition remembers that it was paused. It is written last, so nothing is lost on the way.
-    pub(super) fn unpaused(&mut self) -> bool {
-        if !conditions::is(&self.draft.status, &PAUSED) {
-            return false;
-        }
-        self.change_labels([
-            (labels::RUN_FROM_START, Some(labels::TRUE)),
-            (labels::WORKFLOW_SUSPENDED, None),
-        ]);
-        set(self.seen, &mut self.draft, &UNPAUSED);
-        self.count_run_of_requests();
-        true
     }
 }

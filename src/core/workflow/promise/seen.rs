@@ -22,7 +22,7 @@ pub struct PromiseSeen<'a> {
     pub jobs: &'a [JobSeen],
     /// Names of Jobs that were looked for just now ([`super::super::Action::Look`]) and are not there.
     pub absent: &'a [String],
-    /// Names under which another object's Job was found when ours was to be created.
+    /// Names under which another object's Job was found when one of its own was to be created.
     pub taken: &'a [String],
     /// Works of its own workflows (`kratix.io/work-type: promise`).
     pub works: &'a [WorkSeen],

@@ -87,8 +87,8 @@ fn one_that_cannot_be_read_goes_unless_its_delete_workflow_would_be_lost() {
     never.delete();
     assert_eq!(never.settle().0, State::Gone);
 
-    let spec = json!({"workflows": {"promise": {"delete": [pipeline("bye")]}}});
-    let mut world = World::of(spec.clone());
+    let spec = json!({"workflows": {"promise": {"delete": [a_pipeline("bye")]}}});
+    let mut world = World::of(spec);
     world.settle();
     assert!(world.finalizers().contains(&finalizers::DELETE_WORKFLOWS));
     world.set_spec(bad);

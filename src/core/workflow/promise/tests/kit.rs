@@ -6,8 +6,9 @@ use serde_json::{Map, json};
 use super::super::*;
 use crate::contract::{ObjectKey, kinds};
 use crate::core::config::Config;
+use crate::core::pipeline;
 use crate::core::promise::RequiredPromise;
-use crate::core::workflow::{Action, JobSeen, Layout, WorkSeen};
+use crate::core::workflow::{Action, JobSeen, JobState, Layout, Pipelined, WorkSeen};
 
 /// What there is.
 pub(super) struct World {
@@ -49,7 +50,7 @@ pub(super) fn with_api() -> Value {
     }})
 }
 
-pub(super) fn pipeline(name: &str) -> Value {
+pub(super) fn a_pipeline(name: &str) -> Value {
     json!({
         "apiVersion": "platform.kratix.io/v1alpha1", "kind": "Pipeline", "metadata": {"name": name},
         "spec": {"containers": [{"name": "c", "image": "i"}]},
@@ -167,8 +168,56 @@ impl World {
                 self.jobs.retain(|job| job.name != key.name);
             }
             Action::Tell(event) => self.told.push(format!("{}: {}", event.reason, event.message)),
-            other => panic!("{other:?}"),
+            Action::Grant(_) | Action::DeletePods { .. } | Action::NoneLeft { .. } => {}
+            Action::Start { of, run } => self.start(of, run),
+            Action::Stop { name, .. } => {
+                let job = self.jobs.iter_mut().find(|job| job.name == name).unwrap();
+                job.state = JobState::Stopped;
+            }
+            Action::Look { name, .. } => panic!("{name} was started here"),
         }
+    }
+
+    /// Creates the Job of a run.
+    fn start(&mut self, of: Pipelined, run: i64) {
+        let promise = Promise::from_object(&self.object).unwrap();
+        let pipeline = &promise.pipelines(WorkflowType::Promise, of.action)[of.index];
+        let hash = pipeline::run_hash(&promise, None);
+        let name = pipeline::Run {
+            promise: &promise,
+            request: None,
+            workflow: WorkflowType::Promise,
+            action: of.action,
+            pipeline: &pipeline.name,
+            hash: &hash,
+            number: run,
+        };
+        self.jobs.push(JobSeen {
+            name: name.job_name().unwrap(),
+            namespace: kinds::SYSTEM_NAMESPACE.into(),
+            uid: run.to_string(),
+            action: Some(of.action),
+            pipeline: pipeline.name.clone(),
+            hash,
+            run: Some(run),
+            created: Timestamp::from_second(self.second).ok(),
+            finished: None,
+            state: JobState::Running,
+            is_going: false,
+            pods_are_gone: false,
+        });
+    }
+
+    /// Ends the Job that runs.
+    pub(super) fn end(&mut self, state: JobState) {
+        let now = Timestamp::from_second(self.second).ok();
+        let job = self.jobs.iter_mut().find(|job| job.state.is_running()).expect("a Job runs");
+        (job.state, job.finished) = (state, now);
+    }
+
+    /// How many Jobs there are, and whether one runs.
+    pub(super) fn runs(&self) -> (usize, bool) {
+        (self.jobs.len(), self.jobs.iter().any(|job| job.state.is_running()))
     }
 
     fn apply(&mut self, mut object: Object) {

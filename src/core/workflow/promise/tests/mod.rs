@@ -3,3 +3,4 @@
 mod deletion;
 mod kit;
 mod states;
+mod workflows;

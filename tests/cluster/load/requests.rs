@@ -11,15 +11,14 @@ use kube::runtime::{WatchStreamExt as _, watcher as watch};
 use kube::{Api, Client, ResourceExt as _};
 use tokio::sync::Notify;
 
-use super::documents::{self, Ask, NAMESPACE};
+use super::documents::Ask;
 
 /// Kind and name of a request, and when it was settled.
-pub(super) type Settled = HashMap<(String, String), Instant>;
+pub(crate) type Settled = HashMap<(String, String), Instant>;
 
 /// The requests of all kinds.
-pub(super) struct Requests {
+pub(crate) struct Requests {
     seen: Arc<Seen>,
-    expected: usize,
 }
 
 #[derive(Default)]
@@ -30,12 +29,11 @@ struct Seen {
 
 impl Requests {
     /// Watches all kinds; returns once each watch runs.
-    pub(super) async fn watch(client: &Client, ask: &Ask) -> Self {
+    pub(crate) async fn watch(client: &Client, ask: &Ask) -> Self {
         let seen = Arc::new(Seen::default());
-        let mut expected = 0;
         for kind in ask.kinds() {
-            expected += ask.requests;
-            let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), NAMESPACE, &kind);
+            let api: Api<DynamicObject> =
+                Api::namespaced_with(client.clone(), &ask.namespace, &kind);
             let config = watcher::Config::default();
             let mut events = watch(api, config).default_backoff().into_stream().boxed();
             while !matches!(events.try_next().await, Ok(Some(Event::InitDone))) {}
@@ -50,19 +48,14 @@ impl Requests {
                 }
             });
         }
-        Self { seen, expected }
+        Self { seen }
     }
 
-    /// Creates all of them.
-    pub(super) async fn create(&self, client: &Client, ask: &Ask) {
-        documents::create(client, ask).await;
-    }
-
-    /// Returns once all are settled.
-    pub(super) async fn all_settled(&self) {
+    /// Returns once so many are settled; one that has been settled counts, whatever becomes of it.
+    pub(crate) async fn wait(&self, number: usize) {
         loop {
             let changed = self.seen.changed.notified();
-            if self.seen.settled.lock().unwrap().len() == self.expected {
+            if self.seen.settled.lock().unwrap().len() >= number {
                 return;
             }
             changed.await;
@@ -70,7 +63,7 @@ impl Requests {
     }
 
     /// Those that are settled, each with the time when it was first seen so.
-    pub(super) fn settled(&self) -> Settled {
+    pub(crate) fn settled(&self) -> Settled {
         self.seen.settled.lock().unwrap().clone()
     }
 }

@@ -1,18 +1,18 @@
 //! The Promises and requests, and how they get into the cluster.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use bookend::contract::{Kind, kinds};
 use futures::{StreamExt as _, stream};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ApiResource, DynamicObject, PostParams};
 use kube::core::GroupVersionKind;
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
-use super::Arguments;
-
 /// Namespace of the requests.
-pub(super) const NAMESPACE: &str = "load";
+pub(crate) const NAMESPACE: &str = "load";
 const GROUP: &str = "load.example.com";
 /// Objects that are created at the same time.
 const AT_ONCE: usize = 16;
@@ -21,32 +21,27 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// What there shall be.
 #[derive(Debug, Clone)]
-pub(super) struct Ask {
-    name: String,
-    promises: usize,
-    pub(super) requests: usize,
-    pipelines: usize,
-    dependencies: bool,
+pub(crate) struct Ask {
+    /// What the names of Promises and kinds begin with.
+    pub(crate) name: String,
+    /// How many Promises.
+    pub(crate) promises: usize,
+    /// How many pipelines each request runs.
+    pub(crate) pipelines: usize,
+    /// Whether the Promises have dependencies.
+    pub(crate) dependencies: bool,
+    /// Where the requests are.
+    pub(crate) namespace: String,
 }
 
 impl Ask {
-    pub(super) fn of(arguments: &Arguments) -> Self {
-        Self {
-            name: arguments.name.clone(),
-            promises: arguments.promises,
-            requests: arguments.requests,
-            pipelines: arguments.pipelines,
-            dependencies: arguments.dependencies,
-        }
-    }
-
     /// Name of a Promise, also of its kind.
     fn promise(&self, index: usize) -> String {
         format!("{}{index}", self.name)
     }
 
     /// The kinds of the requests, one for each Promise.
-    pub(super) fn kinds(&self) -> impl Iterator<Item = ApiResource> {
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = ApiResource> {
         (0..self.promises).map(|index| {
             let name = self.promise(index);
             let kind = GroupVersionKind::gvk(GROUP, "v1", &name);
@@ -95,13 +90,13 @@ impl Ask {
 }
 
 /// Returns kube's name of one of our kinds.
-fn resource(kind: &Kind) -> ApiResource {
+pub(crate) fn resource(kind: &Kind) -> ApiResource {
     let gvk = GroupVersionKind::gvk(&kind.group, &kind.version, &kind.kind);
     ApiResource::from_gvk_with_plural(&gvk, &kind.plural)
 }
 
 /// Creates the Promises and waits until each can fulfil requests.
-pub(super) async fn install(client: &Client, ask: &Ask) {
+pub(crate) async fn install(client: &Client, ask: &Ask) {
     let promises: Api<DynamicObject> = Api::all_with(client.clone(), &resource(&kinds::PROMISE));
     let documents = (0..ask.promises).map(|index| ask.document(index));
     stream::iter(documents)
@@ -128,15 +123,26 @@ fn is_available(promise: &DynamicObject) -> bool {
         .any(|one| one["type"] == "Available" && one["status"] == "True")
 }
 
-/// Creates a request of each number of each kind.
-pub(super) async fn create(client: &Client, ask: &Ask) {
-    let all = (0..ask.requests).flat_map(|number| ask.kinds().map(move |kind| (kind, number)));
+/// Creates a request of each of these numbers of each kind.
+pub(crate) async fn create(client: &Client, ask: &Ask, numbers: Range<usize>) {
+    let all = numbers.flat_map(|number| ask.kinds().map(move |kind| (kind, number)));
     stream::iter(all)
         .for_each_concurrent(AT_ONCE, |(kind, number)| async move {
-            let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), NAMESPACE, &kind);
+            let api: Api<DynamicObject> =
+                Api::namespaced_with(client.clone(), &ask.namespace, &kind);
             let mut request = DynamicObject::new(&format!("request-{number}"), &kind);
             request.data = json!({ "spec": { "size": number } });
             api.create(&PostParams::default(), &request).await.unwrap();
         })
         .await;
+}
+
+/// Makes a namespace be there.
+pub(crate) async fn make_namespace(client: &Client, name: &str) {
+    let namespace = json!({ "metadata": { "name": name } });
+    let namespace = serde_json::from_value(namespace).unwrap();
+    match Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &namespace).await {
+        Err(kube::Error::Api(answer)) if answer.code == 409 => {}
+        made => drop(made.unwrap()),
+    }
 }

@@ -1,0 +1,65 @@
+//! Random histories: whatever happens, in whatever order, nothing runs twice and everything settles.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::world::{Promises, World};
+use crate::core::workflow::State;
+
+/// How many histories are lived through; another number by the environment.
+const HISTORIES: u64 = 100_000;
+/// Set to a seed, it replays that history and prints what happened.
+const SEED: &str = "BOOKEND_TEST_SEED";
+/// Set to a number, it is that of the histories.
+const COUNT: &str = "BOOKEND_TEST_HISTORIES";
+
+#[expect(clippy::disallowed_methods, reason = "a test is told by its environment what to replay")]
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+fn promises_of(seed: u64) -> usize {
+    usize::from(seed.is_multiple_of(4))
+}
+
+/// Lives through one history; returns how it ended.
+fn live(seed: u64, world: &mut World<'_>) -> State {
+    let steps = 4 + seed % 24;
+    for _ in 0..steps {
+        world.step();
+        if world.server.object.is_none() {
+            return State::Gone;
+        }
+    }
+    world.settle()
+}
+
+#[test]
+fn whatever_happens_nothing_runs_twice_and_everything_settles() {
+    let promises = [Promises::new(false), Promises::new(true)];
+    let world = |seed: u64, is_logged| World::new(seed, &promises[promises_of(seed)], is_logged);
+    if let Some(seed) = number(SEED) {
+        let mut world = world(seed, true);
+        let ended = catch_unwind(AssertUnwindSafe(|| live(seed, &mut world)));
+        panic!("{}\n{ended:?}", world.log.join("\n"));
+    }
+    let count = number(COUNT).unwrap_or(HISTORIES);
+    let mut endings: BTreeMap<State, u64> = BTreeMap::new();
+    let (mut plans, mut actions) = (0, 0);
+    for seed in 0..count {
+        let mut world = world(seed, false);
+        let ended = catch_unwind(AssertUnwindSafe(|| live(seed, &mut world)));
+        let Ok(state) = ended else {
+            panic!("history {seed} of {count}: replay it with {SEED}={seed}")
+        };
+        *endings.entry(state).or_default() += 1;
+        plans += world.ledger.plans;
+        actions += world.ledger.actions;
+    }
+    println!("{count} histories, {plans} plans, {actions} actions: {endings:?}");
+    // A world in which nothing happens proves nothing.
+    for state in [State::Settled, State::Failed, State::Suspended, State::Paused, State::Gone] {
+        let part = endings.get(&state).copied().unwrap_or(0);
+        assert!(part * 200 > count, "only {part} of {count} histories end as {state:?}");
+    }
+}

@@ -1,0 +1,4 @@
+//! Rules of workflows, one by one and in random histories.
+
+mod histories;
+mod world;

@@ -1,0 +1,89 @@
+//! Reconcilers are killed at random moments while another one stands by.
+
+use std::time::{Duration, Instant};
+
+use kube::Client;
+
+use super::reconciler::{Reconciler, administrator, holder};
+use super::scene::{self, Scene, play, seed};
+use super::weather::Chance;
+
+const KILLS: usize = 50;
+const REQUESTS: usize = 200;
+/// Between two looks at the Lease.
+const PAUSE: Duration = Duration::from_millis(50);
+/// What is asked for: the other one leads before this.
+const HAND_OVER_MAX: Duration = Duration::from_secs(15);
+
+#[test]
+#[ignore = "needs a cluster: tests/cluster/run"]
+fn a_leader_that_is_killed_fifty_times_starts_nothing_twice() {
+    play(async {
+        let chance = Chance::new(seed());
+        let scene = Scene::set("killed", 2, Duration::from_millis(1500)).await;
+        let mut team = vec![
+            Reconciler::start("r0", &administrator()).await,
+            Reconciler::start("r1", &administrator()).await,
+        ];
+        let mut slowest = Duration::ZERO;
+        for kill in 0..KILLS {
+            let begun = Instant::now();
+            let leader = leader(&scene.client, &mut team).await;
+            slowest = slowest.max(begun.elapsed());
+            let numbers = REQUESTS * kill / KILLS..REQUESTS * (kill + 1) / KILLS;
+            scene.create(numbers).await;
+            tokio::time::sleep(Duration::from_millis(chance.below(2000))).await;
+            team.remove(leader).kill();
+            team.push(Reconciler::start(&format!("r{}", kill + 2), &administrator()).await);
+        }
+        let members: Vec<&Reconciler> = team.iter().collect();
+        scene.settled(REQUESTS, &members).await;
+        scene.check_each_ran_once(REQUESTS);
+        println!(
+            "{KILLS} kills, {REQUESTS} requests, {} Jobs; slowest hand-over {slowest:.1?}",
+            scene.runs().len()
+        );
+    });
+}
+
+#[test]
+#[ignore = "needs a cluster: tests/cluster/run"]
+fn one_that_stands_by_leads_within_fifteen_seconds_of_a_kill() {
+    play(async {
+        let scene = Scene::set("followed", 1, Duration::from_millis(1500)).await;
+        scene::lease(&scene.client, None).await;
+        let mut team = vec![
+            Reconciler::start("a", &administrator()).await,
+            Reconciler::start("b", &administrator()).await,
+        ];
+        let first = leader(&scene.client, &mut team).await;
+        scene.create(0..20).await;
+        scene.settled(1, &[]).await;
+        team.remove(first).kill();
+        let killed = Instant::now();
+        scene.create(20..21).await;
+        leader(&scene.client, &mut team).await;
+        let leads = killed.elapsed();
+        scene.settled(21, &[&team[0]]).await;
+        println!(
+            "killed, and another one leads after {leads:.1?}; all settled after {:.1?}",
+            killed.elapsed()
+        );
+        assert!(leads < HAND_OVER_MAX, "{leads:?}");
+        scene.check_each_ran_once(21);
+    });
+}
+
+/// Returns which of them holds the Lease, once one does.
+async fn leader(client: &Client, team: &mut [Reconciler]) -> usize {
+    let end = Instant::now() + HAND_OVER_MAX * 2;
+    loop {
+        let holder = holder(client).await;
+        if let Some(index) = team.iter().position(|one| one.holds(&holder)) {
+            return index;
+        }
+        assert!(Instant::now() < end, "`{holder}` holds the Lease\n{}", team[0].log());
+        assert!(team.iter_mut().all(Reconciler::is_alive), "one has ended by itself");
+        tokio::time::sleep(PAUSE).await;
+    }
+}

@@ -1,0 +1,99 @@
+//! A real API server takes what `bookend install` prints, and the rights in it are those that a reconciler needs.
+
+use std::fs;
+use std::path::Path;
+
+use bookend::contract::{Object, kinds};
+use bookend::core::rbac::Rights;
+use bookend::core::workflow::Layout;
+use bookend::install::{Options, objects};
+use serde_json::{Value, json};
+
+use crate::api::{Api, api};
+
+fn options(escalate: bool) -> Options {
+    Options {
+        image: "localhost/bookend:1".into(),
+        pull_secret: Some("pull".into()),
+        replicas: 2,
+        rights: Rights::Least,
+        layout: Layout::Keyed,
+        escalate,
+        config: None,
+    }
+}
+
+/// Path of an object in the API.
+fn path(object: &Object) -> String {
+    let kind = kinds::of(object).unwrap();
+    let root = match kind.group.as_ref() {
+        "" => format!("/api/{}", kind.version),
+        group => format!("/apis/{group}/{}", kind.version),
+    };
+    match object.namespace() {
+        Some(namespace) => {
+            format!("{root}/namespaces/{namespace}/{}/{}", kind.plural, object.name())
+        }
+        None => format!("{root}/{}/{}", kind.plural, object.name()),
+    }
+}
+
+/// Applies it as `kubectl apply --server-side` does, and returns it as stored.
+fn apply(api: &Api, object: &Object, parameters: &str) -> Value {
+    let path = format!("{}?fieldManager=kubectl&fieldValidation=Strict&{parameters}", path(object));
+    let headers = [("content-type", "application/apply-patch+yaml")];
+    let reply = api.send("PATCH", &path, &headers, serde_json::to_vec(object).unwrap());
+    let text = String::from_utf8_lossy(&reply.body);
+    assert!((200..300).contains(&reply.status), "{path}: {} {text}", reply.status);
+    serde_json::from_slice(&reply.body).unwrap()
+}
+
+/// Gives the account of the controller the rights that `install` prints, and returns the administrator's kubeconfig
+/// with the account in his place.
+pub(crate) fn controller(api: &Api, admin: &Path) -> Value {
+    let all = objects(&options(true)).unwrap();
+    for object in all.iter().filter(|object| {
+        object.kind() == "ServiceAccount" || object.api_version().starts_with("rbac.")
+    }) {
+        apply(api, object, "force=true");
+    }
+    let path = format!(
+        "/api/v1/namespaces/{}/serviceaccounts/{}/token",
+        kinds::SYSTEM_NAMESPACE,
+        kinds::CONTROLLER
+    );
+    let request = json!({
+        "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+        "spec": {"expirationSeconds": 14400},
+    });
+    let token = api.must("POST", &path, &request)["status"]["token"].clone();
+    let config = bookend::files::yaml::parse(&fs::read(admin).unwrap()).unwrap();
+    let mut config = config.into_json().unwrap();
+    config["users"] = json!([{ "name": "test", "user": { "token": token } }]);
+    config["contexts"][0]["context"]["user"] = json!("test");
+    config
+}
+
+#[test]
+#[ignore = "needs a real API server: tests/cluster/run"]
+fn a_real_api_server_takes_what_install_prints_and_the_second_time_changes_nothing() {
+    let api = api();
+    for escalate in [true, false] {
+        for object in objects(&options(escalate)).unwrap() {
+            if object.kind() == "CustomResourceDefinition" {
+                // The tests have their own of the same name: it is only asked for.
+                apply(api, &object, "force=true&dryRun=All");
+                continue;
+            }
+            let first = apply(api, &object, "force=true");
+            let second = apply(api, &object, "force=true");
+            let version = |value: &Value| value["metadata"]["resourceVersion"].clone();
+            assert_eq!(version(&first), version(&second), "{} {}", object.kind(), object.name());
+        }
+    }
+    for object in objects(&options(false)).unwrap() {
+        if !["CustomResourceDefinition", "Namespace"].contains(&object.kind()) {
+            api.must("DELETE", &path(&object), &Value::Null);
+        }
+    }
+}

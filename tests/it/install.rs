@@ -1,0 +1,230 @@
+//! `bookend install`: what it prints, for whom, and what it refuses. A real API server takes it in `tests/cluster`.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use bookend::contract::Object;
+use bookend::files::yaml;
+use serde_json::{Value, json};
+
+/// Set to write `fixtures/install.yaml` anew instead of comparing it.
+const UPDATE: &str = "BOOKEND_UPDATE";
+
+fn install(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_bookend"))
+        .env_clear()
+        .arg("install")
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn printed(arguments: &[&str]) -> String {
+    let output = install(&[&["--image", "registry.example.com/bookend:1"], arguments].concat());
+    let (stdout, stderr) =
+        [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes)).into();
+    assert_eq!((output.status.code(), stderr.as_ref()), (Some(0), ""));
+    stdout.into_owned()
+}
+
+fn objects(arguments: &[&str]) -> Vec<Object> {
+    yaml::parse_objects(printed(arguments).as_bytes()).unwrap()
+}
+
+fn find(objects: &[Object], kind: &str, name: &str) -> Value {
+    let found = objects.iter().find(|object| object.kind() == kind && object.name() == name);
+    found.unwrap_or_else(|| panic!("no {kind} {name}")).clone().into_value()
+}
+
+#[test]
+fn it_prints_what_the_snapshot_holds() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/install.yaml");
+    let text = printed(&[]);
+    if std::env::var_os(UPDATE).is_some() {
+        fs::write(&path, &text).unwrap();
+    }
+    let hint = format!("`{UPDATE}=1 cargo test --test it install` writes it anew");
+    assert!(fs::read_to_string(&path).unwrap_or_default() == text, "{path:?} differs; {hint}");
+}
+
+#[test]
+fn every_object_is_told_whose_it_is_and_stands_after_what_it_needs() {
+    let all = objects(&[]);
+    let kinds: Vec<_> = all.iter().map(Object::kind).collect();
+    let place = |kind| kinds.iter().position(|one| *one == kind).unwrap();
+    assert_eq!(place("Namespace"), 0);
+    assert_eq!(kinds.last(), Some(&"Deployment"));
+    assert!(place("ServiceAccount") < place("ClusterRoleBinding"));
+    for object in &all {
+        let is_whole_cluster =
+            ["Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"]
+                .contains(&object.kind())
+                || object.kind().starts_with("ValidatingAdmissionPolicy");
+        let expected = (!is_whole_cluster).then_some("kratix-platform-system");
+        assert_eq!(object.namespace(), expected, "{} {}", object.kind(), object.name());
+    }
+}
+
+#[test]
+fn the_pod_is_as_restricted_as_can_be() {
+    let deployment = find(&objects(&[]), "Deployment", "kratix-platform-controller-manager");
+    let pod = &deployment["spec"]["template"]["spec"];
+    let container = &pod["containers"][0];
+    assert_eq!(
+        pod["securityContext"],
+        json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}})
+    );
+    let expected = json!({
+        "allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": true, "runAsUser": 65532,
+    });
+    assert_eq!(container["securityContext"], expected);
+    for probe in ["livenessProbe", "readinessProbe"] {
+        assert!(container[probe]["httpGet"]["path"].is_string());
+    }
+}
+
+#[test]
+fn every_option_arrives() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("kratix.yaml");
+    fs::write(&config, "numberOfJobsToKeep: 2\n").unwrap();
+    let all = objects(&[
+        "--pull-secret",
+        "pull",
+        "--replicas",
+        "3",
+        "--status-layout",
+        "flat",
+        "--rights",
+        "kratix",
+        "--config",
+        config.to_str().unwrap(),
+    ]);
+    let deployment = find(&all, "Deployment", "kratix-platform-controller-manager");
+    assert_eq!(deployment["spec"]["replicas"], 3);
+    let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(container["image"], "registry.example.com/bookend:1");
+    let variable = |name: &str| {
+        let all = container["env"].as_array().unwrap();
+        all.iter().find(|one| one["name"] == name).map(|one| one["value"].clone())
+    };
+    for (name, value) in [
+        ("PIPELINE_ADAPTER_IMG", "registry.example.com/bookend:1"),
+        ("PIPELINE_ADAPTER_PULL_SECRET", "pull"),
+        ("BOOKEND_STATUS_LAYOUT", "flat"),
+        ("BOOKEND_RIGHTS", "kratix"),
+    ] {
+        assert_eq!(variable(name), Some(value.into()), "{name}");
+    }
+    let account = find(&all, "ServiceAccount", "kratix-platform-controller-manager");
+    assert_eq!(account["imagePullSecrets"], json!([{"name": "pull"}]));
+    let settings = find(&all, "ConfigMap", "kratix");
+    assert_eq!(settings["data"], json!({"config": "numberOfJobsToKeep: 2\n"}));
+}
+
+/// Every variable that the Deployment sets is one that `reconcile` reads, and the probes ask where it listens.
+#[test]
+fn what_the_deployment_sets_is_what_reconcile_reads() {
+    let deployment =
+        find(&objects(&["--pull-secret", "x"]), "Deployment", "kratix-platform-controller-manager");
+    let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+    let help = Command::new(env!("CARGO_BIN_EXE_bookend"))
+        .env_clear()
+        .args(["reconcile", "--help"])
+        .output()
+        .unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    for variable in container["env"].as_array().unwrap() {
+        let name = variable["name"].as_str().unwrap();
+        assert!(help.contains(&format!("[env: {name}=")), "{name}");
+    }
+    assert_eq!(container["command"], json!(["/bin/pipeline-adapter", "reconcile"]));
+}
+
+#[test]
+fn nobody_reads_secrets_and_only_who_may_escalate_has_the_verb() {
+    for (arguments, escalates) in [(&[][..], true), (&["--no-escalate"][..], false)] {
+        let text = printed(arguments);
+        assert!(!text.contains("secrets"), "the controller has no right to Secrets");
+        let all = objects(arguments);
+        let role = find(&all, "ClusterRole", "kratix-platform-controller-manager");
+        let rules = serde_json::to_string(&role["rules"]).unwrap();
+        assert_eq!((rules.contains("escalate"), rules.contains("bind\"")), (escalates, escalates));
+        assert!(!rules.contains("\"*\""), "{rules}");
+        assert_eq!(text.contains("bookend/grantable"), !escalates);
+    }
+}
+
+#[test]
+fn settings_that_the_controller_would_refuse_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("kratix.yaml");
+    let path = path.to_str().unwrap();
+    let call = || {
+        let output = install(&["--image", "x", "--config", path]);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(output.stdout.is_empty());
+        (output.status.code(), text)
+    };
+    assert!(call().1.contains("there is no file"), "{:?}", call());
+    for (settings, expected) in [
+        ("numberOfJobsToKeep: many\n", "`numberOfJobsToKeep`"),
+        ("reconciliationInterval: 10\n", "`reconciliationInterval`"),
+        ("a: [\n", "failed to read the settings"),
+    ] {
+        fs::write(path, settings).unwrap();
+        let (code, text) = call();
+        assert_eq!(code, Some(3), "{text}");
+        assert!(text.contains(expected), "{text}");
+    }
+}
+
+/// The page says nothing of options that are not there, and nothing less than all of `install`.
+#[test]
+fn the_page_knows_the_options() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reconcile.md");
+    let page = fs::read_to_string(page).unwrap();
+    let help = |command| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_bookend"));
+        String::from_utf8(program.env_clear().args([command, "--help"]).output().unwrap().stdout)
+            .unwrap()
+    };
+    let (install, reconcile) = (help("install"), help("reconcile"));
+    for option in [
+        "--image",
+        "--pull-secret",
+        "--replicas",
+        "--status-layout",
+        "--rights",
+        "--no-escalate",
+        "--config",
+    ] {
+        assert!(install.contains(&format!("      {option}")), "{option} is no option");
+        assert!(page.contains(&format!("| `{option}")), "{option} is in no row");
+    }
+    let own = install.split("Options of every command").next().unwrap();
+    assert_eq!(own.matches("\n      --").count(), 7, "an option has no row: {own}");
+    for variable in page.split('`').filter(|word| word.starts_with("BOOKEND_")) {
+        assert!(reconcile.contains(&format!("[env: {variable}=")), "{variable}");
+    }
+}
+
+/// The settings that the page lists are read: a value of the wrong type is refused, under that name.
+#[test]
+fn the_page_knows_the_settings() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reconcile.md");
+    let page = fs::read_to_string(page).unwrap();
+    let table = page.split("| key | default | what it does |").nth(1).unwrap();
+    let table = table.split("\n\n").next().unwrap();
+    let keys: Vec<_> =
+        table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    assert_eq!(keys.len(), 11);
+    for key in keys.into_iter().filter(|key| !key.starts_with("controllerLeaderElection")) {
+        let wrong = key.rsplit('.').fold(json!([[]]), |value, part| json!({ part: value }));
+        let error = bookend::core::config::Config::from_value(&wrong).unwrap_err();
+        let told = std::error::Error::source(&error).unwrap().to_string();
+        assert!(told.contains(&format!("`{key}`")), "{key}: {told}");
+    }
+}

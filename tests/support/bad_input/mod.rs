@@ -1,0 +1,106 @@
+//! The table of invalid Promises (`fixtures/bad-input.yaml`), and what `core` says of each.
+
+use bookend::contract::Object;
+use bookend::contract::labels;
+use bookend::core::crd;
+use bookend::core::promise::Promise;
+use bookend::core::workflow::promise::fault;
+use bookend::files::yaml;
+use serde_json::{Value, json};
+
+/// One kind of mistake.
+pub(crate) struct Case {
+    /// In words.
+    pub(crate) name: String,
+    /// The Promise.
+    pub(crate) promise: Object,
+    /// Whether the good Promise is there before.
+    pub(crate) is_update: bool,
+}
+
+/// Returns the good Promise and all cases.
+pub(crate) fn table() -> (Object, Vec<Case>) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/bad-input.yaml");
+    let table = yaml::parse(&std::fs::read(path).unwrap()).unwrap().to_json().unwrap();
+    let good = table["good"].clone();
+    let cases = table["cases"].as_array().unwrap().iter().map(|case| {
+        let mut promise = good.clone();
+        for (pointer, value) in case["set"].as_object().unwrap() {
+            set(&mut promise, pointer, value);
+        }
+        Case {
+            name: case["name"].as_str().unwrap().to_owned(),
+            promise: Object::from_value(promise).unwrap(),
+            is_update: case["update"] == json!(true),
+        }
+    });
+    (Object::from_value(good.clone()).unwrap(), cases.collect())
+}
+
+fn set(object: &mut Value, pointer: &str, value: &Value) {
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    match object.pointer_mut(parent).unwrap_or_else(|| panic!("{pointer}")) {
+        Value::Array(list) if key.parse() == Ok(list.len()) => list.push(value.clone()),
+        Value::Array(list) => list[key.parse::<usize>().unwrap()] = value.clone(),
+        Value::Object(map) if value.is_null() => {
+            map.remove(key).unwrap_or_else(|| panic!("{pointer} is there"));
+        }
+        Value::Object(map) => {
+            map.insert(key.to_owned(), value.clone());
+        }
+        other => panic!("{pointer}: {other}"),
+    }
+}
+
+/// Returns what is said of the Promise in its status.
+pub(crate) fn in_status(good: &Object, case: &Case) -> Option<String> {
+    let promise = Promise::from_object(&case.promise);
+    if let Some(text) = fault(promise.as_ref()) {
+        return Some(text);
+    }
+    if !case.is_update {
+        return None;
+    }
+    // What an API server holds of the good one.
+    let good = Promise::from_object(good).unwrap();
+    let mut existing = crd::build(&good.name, good.api.as_ref().unwrap()).unwrap();
+    existing.set_label(labels::PROMISE_NAME, &good.name);
+    existing.0.insert("status".into(), json!({"storedVersions": ["v1"]}));
+    let promise = promise.unwrap();
+    let wanted = promise.api.as_ref().map(|api| crd::build(&promise.name, api).unwrap());
+    let error = crd::check_change(&promise.name, wanted.as_ref(), &[existing]).err()?;
+    Some(format!("{error} ({})", error.hint()))
+}
+
+/// Makes the page of the documentation, given what an API server says of each case.
+pub(crate) fn page(good: &Object, rows: &[(&Case, Option<String>)]) -> String {
+    let mut page = INTRO.to_owned();
+    for (case, admission) in rows {
+        let status = in_status(good, case).unwrap_or_else(|| panic!("{}: taken", case.name));
+        let admission = admission.as_deref().unwrap_or("(taken; the status says it)");
+        let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
+        page += &format!("| {} | {} | {} |\n", case.name, cell(&status), cell(admission));
+    }
+    page
+}
+
+const INTRO: &str = "\
+# Bad input
+
+What is said of a Promise that cannot be used. `core` finds it, and the status says it: condition `Available` is `False` with
+reason `PromiseInvalid` (or `ApiChangeRefused`), `Reconciled` too, and one event tells of it. Nothing of the Promise is
+touched until it is mended; then it goes on by itself.
+
+The policy that `bookend install` prints has the same rules in CEL, so that an API server refuses most of it at once. It
+leaves a Promise alone that is being deleted, and changes that do not touch what the rules are about: one that was there
+before the policy can always be mended and deleted. CEL cannot read everything; what it lets pass is told in the status.
+
+A request needs no rules of ours: the CRD of its Promise limits its name to 63 characters in every version, because it becomes the
+value of labels. The API server says then: `metadata.name: Too long: may not be more than 63 bytes`.
+
+This page is made from `fixtures/bad-input.yaml` (`tests/cluster/run bad_input`, with `BOOKEND_UPDATE=1`), and tests compare
+it: the second column without a cluster, the third on a real API server.
+
+| mistake | in the status, and from `core` | from the API server, with the policy |
+| --- | --- | --- |
+";
