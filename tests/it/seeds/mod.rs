@@ -4,6 +4,7 @@ mod pods;
 mod rights;
 mod runs;
 mod table;
+mod workflow;
 
 use bookend::contract::Object;
 use bookend::core::config::Config;
@@ -34,6 +35,11 @@ pub(super) fn pipeline(name: &str, change: impl FnOnce(&mut Value)) -> Value {
 /// A Promise `env` whose four workflows all are this one pipeline.
 pub(super) fn promise(pipeline: &Value) -> Promise {
     let both = json!({"configure": [pipeline], "delete": [pipeline]});
+    promise_with(&json!({"promise": both, "resource": both}))
+}
+
+/// A Promise `env` with these workflows.
+pub(super) fn promise_with(workflows: &Value) -> Promise {
     let value = json!({
         "apiVersion": "platform.kratix.io/v1alpha1",
         "kind": "Promise",
@@ -49,7 +55,7 @@ pub(super) fn promise(pipeline: &Value) -> Promise {
                     "versions": [{"name": "v1", "storage": true}],
                 },
             },
-            "workflows": {"promise": both, "resource": both},
+            "workflows": workflows,
         },
     });
     Promise::from_object(&Object::from_value(value).unwrap()).unwrap()
