@@ -155,10 +155,16 @@ pub fn grants(grantee: &Grantee<'_>) -> Result<Vec<Object>, RbacError> {
     Ok(all)
 }
 
+/// Returns the name of the ClusterRole, and of its binding, by which the controller may work with the requests of a
+/// Promise (contract.md 4.5).
+pub fn controller_rights_name(promise: &str) -> String {
+    format!("{promise}{}", kinds::CONTROLLER_RIGHT_SUFFIX)
+}
+
 /// Returns the right of the controller to the requests of a Promise, and its binding (contract.md 4.6).
 pub fn controller_grants(promise: &Promise) -> Option<[Object; 2]> {
     let kind = promise.request_kind()?;
-    let name = format!("{}{}", promise.name, kinds::CONTROLLER_RIGHT_SUFFIX);
+    let name = controller_rights_name(&promise.name);
     let rules = [
         rule(&kind.group, &[kind.plural.to_string()], &["*"]),
         rule(&kind.group, &[format!("{}/finalizers", kind.plural)], &["update"]),
