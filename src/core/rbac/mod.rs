@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use super::naming::NamingError;
 use super::pipeline::{PipelineError, job_namespace, scheduling_config_map};
 use super::promise::{Pipeline, Promise, WorkflowAction, WorkflowType, pipeline_id};
+use super::sidecar;
 use crate::contract::{Kind, Object, kinds, labels};
 
 pub use changes::{Change, KINDS, changes, differs, kind_of, obsolete};
@@ -77,6 +78,8 @@ pub struct Grantee<'a> {
     pub index: usize,
     /// How much it may do without asking.
     pub rights: Rights,
+    /// What the installation says about status sidecars: one reads its own pod.
+    pub sidecar: sidecar::Settings,
 }
 
 /// Why a pipeline cannot be given its rights. Nothing has been made of them.
