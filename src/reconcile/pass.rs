@@ -16,7 +16,7 @@ use crate::contract::{Kind, Object, labels};
 use crate::core::pipeline::job_namespace;
 use crate::core::promise::{Promise, WorkflowType};
 use crate::core::workflow::promise::{self, PromiseSeen};
-use crate::core::workflow::{Plan, Seen, State, request};
+use crate::core::workflow::{Action, Plan, Seen, State, request};
 use crate::effect::{self, Carried, EffectError, Hands};
 use crate::exit::{self, Fault as _};
 use crate::files::yaml;
