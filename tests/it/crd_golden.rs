@@ -47,7 +47,7 @@ const DIFFERENCES: [(&str, &str); 8] = [
 fn differences(path: &str, ours: &Value, theirs: &Value, found: &mut BTreeSet<String>) {
     match (ours, theirs) {
         (Value::Object(left), Value::Object(right)) => {
-            for key in left.keys().chain(right.keys()) {
+            for key in left.keys().chain(right.keys().filter(|key| !left.contains_key(*key))) {
                 let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
                 match (left.get(key), right.get(key)) {
                     (Some(ours), Some(theirs)) => differences(&path, ours, theirs, found),
