@@ -3,6 +3,7 @@
 //! It decides nothing. What is seen the next time tells where to go on, so it may stop, or be killed, anywhere.
 
 mod error;
+mod event;
 mod grant;
 mod start;
 mod write;
@@ -15,6 +16,7 @@ use crate::core::rbac::Rights;
 use crate::core::workflow::{Action, Plan, Seen};
 
 pub use error::EffectError;
+pub use event::tell;
 
 /// With what a plan is carried out.
 #[derive(Clone, Copy)]

@@ -1,19 +1,12 @@
 //! Writes to the object itself and to whatever else is made to be as given.
 
 use serde_json::{Map, Value, json};
-use tracing::warn;
 
-use super::{EffectError, Work};
+use super::{EffectError, Hands, Work, event};
 use crate::cluster::{Cluster, Reads};
 use crate::contract::{Kind, Object, ObjectKey, kinds, pod};
+use crate::core::status;
 use crate::core::workflow::{Event, Metadata};
-use crate::core::{hash, status};
-use crate::exit::chain;
-
-/// Longest text of an event, in bytes: the API server takes no more.
-const NOTE_BYTES_MAX: usize = 1024;
-/// What is kept of an object's name in that of an event, in bytes.
-const EVENT_NAME_BYTES: usize = 200;
 
 impl<C: Cluster, K: Reads> Work<'_, C, K> {
     /// Changes labels, annotations and finalizers.
@@ -116,60 +109,12 @@ impl<C: Cluster, K: Reads> Work<'_, C, K> {
         Ok(())
     }
 
-    /// Tells people. An event is a courtesy: a workflow does not stop because it cannot be told.
+    /// Tells people.
     pub(super) async fn tell(&self, event: &Event) -> Result<(), EffectError> {
-        let object = self.event(event);
-        match self.hands.cluster.create(&kinds::EVENT, &object).await {
-            Ok(_) | Err(crate::cluster::ClusterError::Exists { .. }) => {}
-            Err(error) => warn!(reason = event.reason, error = chain(&error), "event not told"),
-        }
+        let Hands { cluster, instance, .. } = self.hands;
+        event::tell(*cluster, self.object(), event, instance, self.seen.now).await;
         Ok(())
     }
-
-    /// The event as an object. Its name is made of what it says and when, so that it is told once.
-    fn event(&self, event: &Event) -> Object {
-        let about = self.object();
-        let now = self.seen.now;
-        let identity =
-            [about.uid().unwrap_or_default(), event.reason, &event.message, &now.to_string()];
-        let name = cut(about.name(), EVENT_NAME_BYTES);
-        let name = format!("{name}.{}", &hash::md5_hex(&identity.join("\n"))[..16]);
-        // What has no namespace is told of in this one: the API server wants it so.
-        let namespace = about.namespace().unwrap_or("default");
-        let mut object = Object::new(&kinds::EVENT, Some(namespace), &name);
-        let mut regarding = json!({
-            "apiVersion": about.api_version(),
-            "kind": about.kind(),
-            "name": about.name(),
-        });
-        for (key, value) in [("namespace", about.namespace()), ("uid", about.uid())] {
-            if let Some(value) = value {
-                regarding[key] = value.into();
-            }
-        }
-        for (key, value) in [
-            ("eventTime", json!(format!("{now:.6}"))),
-            ("reportingController", crate::contract::labels::FIELD_MANAGER.into()),
-            ("reportingInstance", cut(self.hands.instance, 128).into()),
-            ("action", event.reason.into()),
-            ("reason", event.reason.into()),
-            ("note", cut(&event.message, NOTE_BYTES_MAX).into()),
-            ("type", if event.is_warning { "Warning" } else { "Normal" }.into()),
-            ("regarding", regarding),
-        ] {
-            object.0.insert(key.into(), value);
-        }
-        object
-    }
-}
-
-/// Cuts text to so many bytes, between characters.
-fn cut(text: &str, bytes: usize) -> &str {
-    let mut end = text.len().min(bytes);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 /// Whether `found` is as wanted, in what is wanted of it.

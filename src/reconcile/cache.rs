@@ -28,6 +28,8 @@ struct Item<V> {
     version: u64,
     uid: Box<str>,
     list: u32,
+    /// Whether nobody has changed it since our own last write.
+    is_ours: bool,
     value: V,
 }
 
@@ -74,15 +76,16 @@ impl<K: Hash + Eq + Clone, V> Cache<K, V> {
             Source::Watch => self.gone.retain(|gone| **gone != *uid),
         }
         let (version, list) = (version(object), self.list);
+        let is_ours = source == Source::Write;
         let Some(known) = self.items.get_mut(&key) else {
-            self.items.insert(key, Item { version, uid: uid.into(), list, value });
+            self.items.insert(key, Item { version, uid: uid.into(), list, is_ours, value });
             return Change::New;
         };
         known.list = list;
         if version <= known.version && *known.uid == *uid {
             return Change::None;
         }
-        known.version = version;
+        (known.version, known.is_ours) = (version, is_ours);
         if *known.uid != *uid {
             known.uid = uid.into();
         }
@@ -138,6 +141,15 @@ impl<K: Hash + Eq + Clone, V> Cache<K, V> {
         Q: Hash + Eq + ?Sized,
     {
         self.items.get(key).map(|item| &item.value)
+    }
+
+    /// Whether an object is as we have left it, for all that is known.
+    pub(super) fn is_ours<Q>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.items.get(key).is_some_and(|item| item.is_ours)
     }
 
     /// Returns what is known of an object, to be changed ahead of the news of the change.

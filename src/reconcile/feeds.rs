@@ -15,12 +15,16 @@ use crate::cluster::live::watch::{Heard, Watch};
 use crate::cluster::{ClusterError, Reads};
 use crate::contract::{Kind, Object, kinds, labels};
 use crate::core::config::Config;
+use crate::core::workflow::Event;
+use crate::effect;
 use crate::exit;
 use crate::files::yaml;
 
 /// The ConfigMap with the settings of the installation, and the key in it (contract.md 11).
 const CONFIG: &str = "kratix";
 const CONFIG_KEY: &str = "config";
+/// Reason of the event about settings that cannot be used; ours.
+const CONFIG_REFUSED: &str = "ConfigRefused";
 /// So many failures in a row are not worth a line: a kind that has just been made is not served at once.
 const FAILURES_QUIET: u32 = 2;
 
@@ -102,10 +106,7 @@ pub(super) async fn follow_config(shared: Arc<Shared>) {
                         }
                         shared.set_config(config);
                     }
-                    Err(why) => warn!(
-                        config_map = CONFIG,
-                        "the settings cannot be used, those of before hold: {why}"
-                    ),
+                    Err(why) => refused(&shared, &map, &why).await,
                 }
             }
             Ok(Heard::Gone(_)) => shared.set_config(Config::default()),
@@ -123,6 +124,17 @@ pub(super) async fn follow_config(shared: Arc<Shared>) {
             }
         }
         failures = 0;
+    }
+}
+
+/// Says once, of each version of the settings, that they cannot be used.
+async fn refused(shared: &Shared, map: &Object, why: &str) {
+    let why = format!("the settings cannot be used, those of before hold: {why}");
+    warn!(config_map = CONFIG, "{why}");
+    if shared.tenure.holds() {
+        let event = Event::warning(CONFIG_REFUSED, why);
+        let instance = &shared.settings.instance;
+        effect::tell(&shared.cluster, map, &event, instance, shared.now()).await;
     }
 }
 

@@ -180,6 +180,7 @@ impl Shared {
         for wake in wakes {
             match wake {
                 Wake::One(target, priority) => self.add(target, priority),
+                Wake::Soon(target) => self.queue(target.workflow()).add_soon(target),
                 Wake::RequestsOf(promise) => {
                     let requests = self.store().requests_of(&promise);
                     for (target, _) in requests {

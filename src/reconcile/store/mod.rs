@@ -56,6 +56,8 @@ pub(super) enum Feed {
 pub(super) enum Wake {
     /// One object.
     One(Target, Priority),
+    /// One object, once what its pod has written to it must have been heard of.
+    Soon(Target),
     /// All requests of a Promise.
     RequestsOf(Arc<str>),
     /// It may be time to begin or end watches of requests.

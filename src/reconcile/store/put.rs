@@ -75,14 +75,19 @@ impl Store {
             return;
         }
         let has_ended = |job: &JobSeen| matches!(job.state, JobState::Complete | JobState::Failed);
-        if has_ended(&seen) && old.is_some_and(|old| !has_ended(&old)) {
+        let ends = has_ended(&seen) && old.is_some_and(|old| !has_ended(&old));
+        if ends {
             let is_well = seen.state == JobState::Complete;
             wakes.push(Wake::Ended { of: target.clone(), action: seen.action, is_well });
         }
         if target.request.is_some() && self.promise_is_going(&target) {
             wakes.push(of_promise(&target.promise));
         }
-        wakes.push(one(target));
+        // The status container has written before its Job ended, but that may be heard of after it. Who decided now
+        // would meet a conflict.
+        let requests = self.requests.get(&target.promise);
+        let is_ours = requests.is_some_and(|requests| requests.is_ours(&target));
+        wakes.push(if ends && is_ours { Wake::Soon(target) } else { one(target) });
     }
 
     pub(super) fn gone_job(&mut self, place: &Place, (target, _): KnownJob, wakes: &mut Vec<Wake>) {

@@ -61,6 +61,7 @@ fn told(wakes: &[Wake]) -> Vec<String> {
     let told = |wake: &Wake| match wake {
         Wake::One(target, Priority::Urgent) => format!("{target}"),
         Wake::One(target, Priority::Ordinary) => format!("{target}, some time"),
+        Wake::Soon(target) => format!("{target}, soon"),
         Wake::RequestsOf(promise) => format!("requests of {promise}"),
         Wake::Apis => "apis".to_owned(),
         Wake::Ended { of, is_well, .. } => format!("{of} ended {is_well}"),
@@ -103,6 +104,19 @@ fn a_job_wakes_its_object_when_what_matters_of_it_changes() {
     let gone = store.remove(&Feed::Jobs, &job("j", "one", 8, complete()));
     assert_eq!(told(&gone), ["redis a/one"]);
     assert!(store.jobs_of(&target).is_empty() && store.jobs_of.is_empty());
+}
+
+#[test]
+fn news_of_the_pod_is_awaited_when_its_job_ends_before_it() {
+    for (version, expected) in [(6, "redis a/one, soon"), (7, "redis a/one")] {
+        let mut store = Store::default();
+        store.put(Source::Write, &requests(), request("one", 6));
+        store.put(Source::Watch, &Feed::Jobs, job("j", "one", 5, json!({})));
+        // Our own word, or that of the status container.
+        store.put(Source::Watch, &requests(), request("one", version));
+        let ended = store.put(Source::Watch, &Feed::Jobs, job("j", "one", 8, complete()));
+        assert_eq!(told(&ended), ["redis a/one ended true", expected]);
+    }
 }
 
 #[test]

@@ -205,13 +205,21 @@ impl World {
 
     /// Reasons of the events about a request.
     pub(super) fn events(&self, request: &str) -> Vec<String> {
-        let events = self.items("/apis/events.k8s.io/v1/namespaces/team-a/events").into_iter();
-        events
-            .filter(|event| {
-                event["regarding"]["kind"] == "Vault" && event["regarding"]["name"] == request
-            })
-            .map(|event| event["reason"].as_str().unwrap_or_default().to_owned())
-            .collect()
+        self.reasons("team-a", "Vault", request)
+    }
+
+    /// Reasons of the events about the settings.
+    pub(super) fn config_events(&self) -> Vec<String> {
+        self.reasons(SYSTEM, "ConfigMap", "kratix")
+    }
+
+    fn reasons(&self, namespace: &str, kind: &str, name: &str) -> Vec<String> {
+        let events = self.items(&format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events"));
+        let about = |event: &Value| {
+            event["regarding"]["kind"] == kind && event["regarding"]["name"] == name
+        };
+        let found = events.into_iter().filter(about);
+        found.map(|event| event["reason"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
     /// Lets no Job in.

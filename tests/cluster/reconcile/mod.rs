@@ -134,6 +134,7 @@ fn settings_are_followed_and_bad_ones_change_nothing() {
     assert_eq!(limit(&world.job("one", "first")), Some(3));
     world.configure("workflows: [");
     world.wait("a warning", || reconciler.log().contains("those of before hold"));
+    world.wait("an event", || world.config_events().contains(&"ConfigRefused".to_owned()));
     world.create(&request("two"));
     assert_eq!(limit(&world.job("two", "first")), Some(3));
     world.configure("workflows: {jobOptions: {defaultBackoffLimit: 5}}");
