@@ -20,6 +20,7 @@ mod clock;
 mod cluster_body;
 mod cluster_contract;
 mod contract_doc;
+mod crd_golden;
 mod dockerfiles;
 mod double;
 mod drop_in;
