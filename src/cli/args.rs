@@ -12,7 +12,7 @@ use super::install::Install;
 use super::reconcile::Reconcile;
 use crate::logging::Format;
 pub use steps::{
-    DryRun, OutputLayout, Preview, Reader, Status, Surplus, Target, WorkOutput, Writer,
+    DryRun, OutputLayout, Preview, Reader, Sidecar, Status, Surplus, Target, WorkOutput, Writer,
     WriterLimits,
 };
 
@@ -39,6 +39,9 @@ pub enum Command {
     /// Merge status.yaml into the status of the object
     #[command(alias = "update-status")]
     Status(Status),
+    /// Publish status.yaml while stages still run, and which of them has failed; for a sidecar container
+    #[command(name = "status-sidecar")]
+    Sidecar(Sidecar),
     /// Run a workflow on this machine, from a Promise and a request
     Run(Box<Run>),
     /// Look at what a pipeline produced

@@ -5,10 +5,9 @@ use std::time::Instant;
 
 use tracing::info;
 
-use super::AnyFault;
 use super::args::{self, Cli, Command, Common, Output};
 use super::step::{self, Step};
-use super::{install, reconcile, settings};
+use super::{AnyFault, install, reconcile, settings, sidecar};
 use crate::cluster::Cluster;
 use crate::cluster::folder::FolderCluster;
 use crate::cluster::live::{Effort, LiveCluster};
@@ -71,6 +70,7 @@ pub(super) async fn command(
         Command::Status(args) => Step::status(common, &args)?,
         Command::Run(args) => return local_run(common, *args).await,
         Command::Reconcile(args) => return reconcile::run(common, *args, stop).await,
+        Command::Sidecar(args) => return sidecar::run(common, &args, stop).await,
         Command::Install(args) => {
             print(&install::text(args)?)?;
             return Ok(Exit::Done);

@@ -7,6 +7,7 @@ pub mod install;
 mod process;
 pub mod reconcile;
 mod settings;
+mod sidecar;
 mod step;
 mod telemetry;
 

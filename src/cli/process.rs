@@ -66,7 +66,7 @@ fn builder(cli: &Cli) -> tokio::runtime::Builder {
 
 async fn to_the_end(cli: Cli, is_local_run: bool) -> Exit {
     let format = cli.common.log_format;
-    if matches!(cli.command, Some(Command::Reconcile(_))) {
+    if matches!(cli.command, Some(Command::Reconcile(_) | Command::Sidecar(_))) {
         let outcome = dispatch::command(cli, termination(false)).await;
         return outcome.unwrap_or_else(|fault| tell(fault.as_ref(), format));
     }
@@ -91,6 +91,7 @@ fn span_of(cli: &Cli) -> Span {
         Some(Command::Reader(_)) => steps::span("reader"),
         Some(Command::Writer(_)) => steps::span("writer"),
         Some(Command::Status(_)) => steps::span("status"),
+        Some(Command::Sidecar(_)) => steps::span("status-sidecar"),
         Some(Command::Run(_)) => info_span!("run", trace.parent = ""),
         Some(
             Command::Show(_) | Command::Migrate(_) | Command::Install(_) | Command::Reconcile(_),

@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use super::args;
 use crate::cluster::live::RetryPolicy;
 use crate::contract::kinds::SYSTEM_NAMESPACE;
+use crate::contract::{env, kinds};
 use crate::core::legacy::PodLayout;
 use crate::core::promise::{WorkflowAction, WorkflowType};
+use crate::core::sidecar::Words;
 use crate::files::tree::Limits;
 use crate::local::run::Run;
 use crate::show::ShowWork;
@@ -17,7 +19,7 @@ use crate::steps::missing::Told;
 use crate::steps::settings::{
     ObjectVariables, SettingsError, StatusVariables, check_writer, is_true,
 };
-use crate::steps::{reader, status, writer};
+use crate::steps::{reader, sidecar, status, writer};
 
 fn object(target: &args::Target) -> ObjectVariables<'_> {
     ObjectVariables {
@@ -96,6 +98,21 @@ pub(super) fn status(args: &args::Status) -> Result<status::Status, SettingsErro
     variables.status()
 }
 
+/// What the status sidecar takes.
+pub(super) fn sidecar(args: &args::Sidecar) -> Result<sidecar::Sidecar, SettingsError> {
+    let useful = [(env::PIPELINE_NAME, args.pipeline_name.as_str())];
+    let pod = args.pod_name.as_deref().filter(|name| !name.is_empty());
+    let words = Words { lines: args.failure_lines, bytes: args.failure_bytes };
+    Ok(sidecar::Sidecar {
+        key: object(&args.target).key(Told::Status, &useful)?,
+        pipeline: args.pipeline_name.clone(),
+        pod: pod.map(|name| kinds::POD.object(Some(&args.pod_namespace), name)),
+        words,
+        every: sidecar::EVERY,
+        file_bytes_max: status::FILE_BYTES_MAX,
+    })
+}
+
 /// What the local run takes.
 pub(super) fn run(common: &args::Common, args: args::Run) -> Run {
     Run {
@@ -159,7 +176,6 @@ mod tests {
 
     use super::*;
     use crate::cli::args::{Cli, Command};
-    use crate::contract::env;
     use crate::exit::{Exit, Fault as _};
 
     fn step_of(arguments: &[&str]) -> Result<reader::Reader, SettingsError> {

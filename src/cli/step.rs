@@ -88,6 +88,7 @@ pub(super) fn is_preview(command: &Command) -> Option<bool> {
         | Command::Writer(args::Writer { preview, .. })
         | Command::Status(args::Status { preview, .. }) => Some(preview.preview),
         Command::Run(_)
+        | Command::Sidecar(_)
         | Command::Show(_)
         | Command::Migrate(_)
         | Command::Install(_)
@@ -100,7 +101,7 @@ fn context(layout: Layout) -> Context {
 }
 
 /// Puts `--pod-root` before an absolute path of the pod.
-fn in_pod(common: &Common, path: &OsStr) -> PathBuf {
+pub(super) fn in_pod(common: &Common, path: &OsStr) -> PathBuf {
     let path = Path::new(path);
     match (&common.pod_root, path.strip_prefix("/")) {
         (Some(root), Ok(inside)) => root.join(inside),

@@ -40,6 +40,10 @@ pub const TRACE_PARENT: &str = "KRATIX_TRACE_PARENT";
 pub const TRACE_STATE: &str = "KRATIX_TRACE_STATE";
 /// Prefix of log names in the original; accepted, without effect.
 pub const LOGGER_PREFIX: &str = "KRATIX_LOGGER_PREFIX";
+/// Name of the pod; only on the status sidecar, ours.
+pub const POD_NAME: &str = "BOOKEND_POD_NAME";
+/// Namespace of the pod; only on the status sidecar, ours.
+pub const POD_NAMESPACE: &str = "BOOKEND_POD_NAMESPACE";
 /// Image of the three containers; read where Jobs are made, not in a pod (contract.md 1.5).
 pub const ADAPTER_IMAGE: &str = "PIPELINE_ADAPTER_IMG";
 /// Secret to pull that image with; read where Jobs are made, not in a pod (contract.md 1.5).

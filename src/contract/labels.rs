@@ -42,6 +42,8 @@ pub const ALL_NAMESPACES_NAME: &str = "kratix-all-namespaces";
 pub const RUN: &str = "bookend/run";
 /// By whose rules a Pipeline's pod is laid out; annotation of a Pipeline, ours. `early` or `xaas`; without it, today's.
 pub const LAYOUT: &str = "bookend/layout";
+/// `true` or `false`: whether a pipeline's pod publishes its status while it runs; annotation of a Pipeline, ours.
+pub const STATUS_SIDECAR: &str = "bookend/status-sidecar";
 /// Number of the run for which labels that ask for one were last taken off; annotation of the object, ours. A label that
 /// is set after that asks for another run.
 pub const ANSWERED_RUN: &str = "bookend/answered-run";
@@ -70,7 +72,7 @@ pub const JOB_RESOURCE_KIND: &str = "kratix.io/job-resource-kind";
 pub const JOB_RESOURCE_API_VERSION: &str = "kratix.io/job-resource-api-version";
 
 /// Labels and annotations of this file that a test compares with `docs/contract.md`.
-pub const ALL: [&str; 29] = [
+pub const ALL: [&str; 30] = [
     PROMISE_NAME,
     RESOURCE_NAME,
     RESOURCE_NAMESPACE,
@@ -89,6 +91,7 @@ pub const ALL: [&str; 29] = [
     PIPELINE_NAMESPACE,
     RUN,
     LAYOUT,
+    STATUS_SIDECAR,
     ANSWERED_RUN,
     PROMISE_VERSION,
     MANAGED_BY,

@@ -10,6 +10,8 @@ pub mod container {
     pub const STATUS_WRITER: &str = "status-writer";
     /// Start of the names of the containers of `xaasRequestPipeline`, which has images only; a number from 1 follows.
     pub const STAGE_PREFIX: &str = "stage-";
+    /// Publishes the status while stages run; ours, only where it is asked for.
+    pub const SIDECAR: &str = "status-sidecar";
     /// All that Kratix adds.
     pub const ALL: [&str; 3] = [READER, STATUS_WRITER, WORK_WRITER];
 }
@@ -25,6 +27,8 @@ pub mod command {
     pub const WORK_CREATOR: &str = "work-creator";
     /// Runs the status step.
     pub const UPDATE_STATUS: &str = "update-status";
+    /// Runs the status sidecar; ours.
+    pub const SIDECAR: &str = "status-sidecar";
 }
 
 /// Flags of `work-creator`, in the order in which Kratix gives them (contract.md 3.3).
@@ -45,6 +49,10 @@ pub mod flag {
     pub const RESOURCE_NAMESPACE: &str = "--resource-namespace";
     /// By whose rules the output is taken; ours, only for a Pipeline with [`crate::contract::labels::LAYOUT`].
     pub const LAYOUT: &str = "--layout";
+    /// Most lines that the status sidecar tells of a failed stage; ours.
+    pub const FAILURE_LINES: &str = "--failure-lines";
+    /// Most bytes of them; ours.
+    pub const FAILURE_BYTES: &str = "--failure-bytes";
 }
 
 /// Volumes that Kratix adds before the user's own.

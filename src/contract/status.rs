@@ -13,6 +13,26 @@ pub const MESSAGE: &str = "message";
 /// List of conditions; pipelines may add their own types.
 pub const CONDITIONS: &str = "conditions";
 
+/// The stage that has failed, as the status sidecar tells it; ours. No pipeline entry: an old schema drops what it does
+/// not know there.
+pub const STAGE_FAILURE: &str = "stageFailure";
+
+/// Fields of [`STAGE_FAILURE`].
+pub mod stage_failure {
+    /// `metadata.name` of the Pipeline.
+    pub const PIPELINE: &str = "pipeline";
+    /// Name of the container.
+    pub const STAGE: &str = "stage";
+    /// How it ended.
+    pub const EXIT_CODE: &str = "exitCode";
+    /// A word of Kubernetes for it.
+    pub const REASON: &str = "reason";
+    /// When.
+    pub const AT: &str = "at";
+    /// Its last lines.
+    pub const LINES: &str = "lines";
+}
+
 /// Fields of a pipeline entry (contract.md 5.6).
 pub mod entry {
     /// `metadata.name` of the Pipeline.

@@ -14,6 +14,7 @@ pub mod promise;
 pub mod rbac;
 pub mod schema;
 pub mod selectors;
+pub mod sidecar;
 pub mod status;
 pub mod status_view;
 pub mod strict;

@@ -17,6 +17,7 @@ impl<C: Cluster, K: Reads> Work<'_, C, K> {
             action: of.action,
             index: of.index,
             rights: self.hands.rights,
+            sidecar: self.seen.config.status_sidecar,
         };
         let wanted = rbac::grants(&grantee)?;
         for change in rbac::changes(&grantee, &wanted, &self.existing().await?)? {

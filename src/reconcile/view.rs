@@ -5,7 +5,8 @@ use super::pass::{End, Pass};
 use super::store::Feed;
 use crate::cluster::Reads as _;
 use crate::contract::{Object, kinds};
-use crate::core::workflow::promise::{OtherPromise, Owned, StaticWork, controller_rights_name};
+use crate::core::rbac::controller_rights_name;
+use crate::core::workflow::promise::{OtherPromise, Owned, StaticWork};
 use crate::core::workflow::{JobSeen, WorkSeen};
 use crate::exit;
 

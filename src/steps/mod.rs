@@ -7,6 +7,7 @@ pub mod missing;
 mod observed;
 pub mod reader;
 pub mod settings;
+pub mod sidecar;
 pub mod status;
 pub mod writer;
 

@@ -147,8 +147,11 @@ fn what_the_deployment_sets_is_what_reconcile_reads() {
 fn nobody_reads_secrets_and_only_who_may_escalate_has_the_verb() {
     for (arguments, escalates) in [(&[][..], true), (&["--no-escalate"][..], false)] {
         let text = printed(arguments);
-        assert!(!text.contains("secrets"), "the controller has no right to Secrets");
         let all = objects(arguments);
+        for role in all.iter().filter(|object| object.0.contains_key("rules")) {
+            let rules = serde_json::to_string(&role.0["rules"]).unwrap();
+            assert!(!rules.contains("secrets"), "the controller has no right to Secrets");
+        }
         let role = find(&all, "ClusterRole", "kratix-platform-controller-manager");
         let rules = serde_json::to_string(&role["rules"]).unwrap();
         assert_eq!((rules.contains("escalate"), rules.contains("bind\"")), (escalates, escalates));

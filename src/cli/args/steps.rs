@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use crate::contract::env;
 use crate::contract::object::OBJECT_BYTES_MAX;
+use crate::core::sidecar::BYTES_MAX;
 
 /// The object that triggered the pipeline (contract.md 1.1).
 #[derive(Debug, Args)]
@@ -177,6 +178,29 @@ pub struct Status {
     /// Words without use
     #[command(flatten)]
     pub surplus: Surplus,
+}
+
+/// Arguments of `status-sidecar`; all ours but those of the object.
+#[derive(Debug, Args)]
+pub struct Sidecar {
+    /// The object
+    #[command(flatten)]
+    pub target: Target,
+    /// Name of the Pipeline
+    #[arg(long, env = env::PIPELINE_NAME, value_name = "NAME", default_value = "", hide_default_value = true)]
+    pub pipeline_name: String,
+    /// Name of the pod whose stages are watched; without it no failed stage is told
+    #[arg(long, env = env::POD_NAME, value_name = "NAME")]
+    pub pod_name: Option<String>,
+    /// Namespace of the pod
+    #[arg(long, env = env::POD_NAMESPACE, value_name = "NAMESPACE", default_value = "", hide_default_value = true)]
+    pub pod_namespace: String,
+    /// Tell at most so many of the last lines of a failed stage
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    pub failure_lines: u32,
+    /// Tell at most so many bytes of them
+    #[arg(long, value_name = "BYTES", default_value_t = BYTES_MAX)]
+    pub failure_bytes: u32,
 }
 
 /// By whose rules an output is taken.

@@ -36,6 +36,21 @@ pub(super) struct JobOptions {
 pub(super) struct Own {
     pub(super) job_deadline_seconds: Option<i64>,
     pub(super) volume_size_limit: String,
+    pub(super) status_sidecar: StatusSidecar,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct StatusSidecar {
+    pub(super) enabled: bool,
+    pub(super) failure: Failure,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Failure {
+    pub(super) lines: u32,
+    pub(super) bytes: Option<u32>,
 }
 
 pub(super) fn to_json<T: serde::Serialize>(value: &T) -> Option<Value> {

@@ -8,8 +8,9 @@ use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
 use super::control::{DurationError, parse_go_duration};
+use super::sidecar;
 use super::strict::{self, StrictError};
-use document::{Document, to_json};
+use document::{Document, StatusSidecar, to_json};
 
 /// Jobs kept of each pipeline when nothing else is said.
 const JOBS_KEPT: u32 = 5;
@@ -39,6 +40,8 @@ pub struct Config {
     pub job_deadline: Option<SignedDuration>,
     /// How much each of the three shared volumes of a pod may hold, a quantity of Kubernetes; `None` for no limit. Ours.
     pub volume_size: Option<String>,
+    /// Whether pods publish their status while they run. Ours.
+    pub status_sidecar: sidecar::Settings,
     /// What was found and not used, a sentence each.
     pub ignored: Vec<String>,
 }
@@ -59,6 +62,7 @@ impl Default for Config {
             reconciliation_interval: INTERVAL,
             job_deadline: None,
             volume_size: None,
+            status_sidecar: sidecar::Settings::default(),
             ignored: Vec::new(),
         }
     }
@@ -105,6 +109,18 @@ impl ConfigError {
     }
 }
 
+/// What the kubelet keeps is the most that can be had; asking for more gets that.
+fn status_sidecar(given: &StatusSidecar) -> sidecar::Settings {
+    let bytes = given.failure.bytes.unwrap_or(sidecar::BYTES_MAX);
+    sidecar::Settings {
+        is_enabled: given.enabled,
+        words: sidecar::Words {
+            lines: given.failure.lines.min(sidecar::LINES_MAX),
+            bytes: bytes.min(sidecar::BYTES_MAX),
+        },
+    }
+}
+
 impl Config {
     /// Reads the document under the key `config`; keys that nobody knows are passed over, as Kratix does, and those that
     /// Kratix knows and that have no effect here are told in [`Config::ignored`].
@@ -130,6 +146,7 @@ impl Config {
                 workflows.job_options.default_backoff_limit,
             )?,
             reconcile_after_failure: workflows.reconcile_after_failure.unwrap_or(true),
+            status_sidecar: status_sidecar(&document.bookend.status_sidecar),
             volume_size: Some(document.bookend.volume_size_limit).filter(|size| !size.is_empty()),
             ..Self::default()
         };

@@ -30,7 +30,9 @@ fn every_setting_is_read() {
         },
         "numberOfJobsToKeep": 2,
         "reconciliationInterval": "90m",
-        "bookend": {"jobDeadlineSeconds": 600, "volumeSizeLimit": "1Gi"},
+        "bookend": {"jobDeadlineSeconds": 600, "volumeSizeLimit": "1Gi", "statusSidecar": {
+            "enabled": true, "failure": {"lines": 1000, "bytes": 100},
+        }},
     }));
     let expected = Config {
         container_security_context: Some(json!({"runAsUser": 7})),
@@ -43,6 +45,10 @@ fn every_setting_is_read() {
         reconciliation_interval: SignedDuration::from_mins(90),
         job_deadline: Some(SignedDuration::from_mins(10)),
         volume_size: Some("1Gi".into()),
+        status_sidecar: sidecar::Settings {
+            is_enabled: true,
+            words: sidecar::Words { lines: 80, bytes: 100 },
+        },
         ignored: Vec::new(),
     };
     assert_eq!(config, expected);

@@ -95,11 +95,11 @@ fn promise_schema() -> Value {
             "promise": workflow,
             "resource": workflow,
         })),
-        // The form before `workflows`, which `core::legacy` reads.
-        "xaasCrd": anything(),
-        "xaasRequestPipeline": list(text()),
+        // The form before `workflows`, which `core::legacy` reads: what a schema does not know is dropped.
+        "xaasRequestPipeline": {"type": "array", "nullable": true, "items": text()},
+        "xaasCrd": {"type": "object", "nullable": true, PRESERVE: true},
         "workerClusterResources": list(anything()),
-        "clusterSelector": anything(),
+        "clusterSelector": labels(),
     }));
     kind_schema(spec, promise_status())
 }

@@ -36,7 +36,29 @@ impl Plan<'_> {
             )
         });
         let stages = self.pipeline.spec.containers.iter().map(|container| self.stage(container));
-        [reader].into_iter().chain(stages).chain(writer).collect()
+        [reader].into_iter().chain(self.sidecar()).chain(stages).chain(writer).collect()
+    }
+
+    /// The status sidecar, where there is one: Kubernetes goes on with the next container as soon as it has started.
+    fn sidecar(&self) -> Option<Value> {
+        self.has_sidecar().then(|| {
+            let words = self.input.config.status_sidecar.words;
+            let args = [
+                pod::command::SIDECAR.to_owned(),
+                pod::flag::FAILURE_LINES.to_owned(),
+                words.lines.to_string(),
+                pod::flag::FAILURE_BYTES.to_owned(),
+                words.bytes.to_string(),
+            ];
+            let mut container = self.adapter(
+                pod::container::SIDECAR,
+                args.into(),
+                self.sidecar_variables(),
+                volumes::sidecar_mounts(),
+            );
+            container["restartPolicy"] = "Always".into();
+            container
+        })
     }
 
     /// The status step.
@@ -109,6 +131,9 @@ impl Plan<'_> {
         container.set("envFrom", &own.env_from);
         container.set("volumeMounts", mounts.collect::<Vec<_>>());
         container.set("imagePullPolicy", policy);
+        if self.has_sidecar() && self.input.config.status_sidecar.words.lines > 0 {
+            container.set("terminationMessagePolicy", "FallbackToLogsOnError");
+        }
         match &own.resources {
             Some(resources) => container.set("resources", resources),
             None => container.set("resources", &config.container_resources),

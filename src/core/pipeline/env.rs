@@ -55,6 +55,15 @@ impl Plan<'_> {
         traces.into_iter().chain(self.dry_run_variable()).collect()
     }
 
+    /// The sidecar's: the object's, and the pod whose stages it watches.
+    pub(super) fn sidecar_variables(&self) -> Vec<Value> {
+        let own = [(env::POD_NAME, "metadata.name"), (env::POD_NAMESPACE, "metadata.namespace")];
+        let own = own.map(
+            |(name, path)| json!({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}),
+        );
+        self.object_variables().into_iter().chain(own).collect()
+    }
+
     /// The status step's: whether this is the last pipeline, then the object's.
     pub(super) fn status_variables(&self) -> Vec<Value> {
         let last = variable(env::IS_LAST_PIPELINE, text(self.is_last));

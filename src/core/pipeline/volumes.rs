@@ -8,6 +8,7 @@ use super::scheduling::config_map_name;
 use crate::contract::{layout, pod};
 use crate::core::legacy::PodLayout;
 use crate::core::promise::WorkflowAction;
+use crate::core::sidecar;
 
 fn mount(volume: &str, path: &str) -> Value {
     json!({"name": volume, "mountPath": path})
@@ -30,6 +31,13 @@ pub(super) fn writer_mounts() -> Vec<Value> {
     ]
 }
 
+/// The sidecar's mounts.
+pub(super) fn sidecar_mounts() -> Vec<Value> {
+    let mut metadata = mount(pod::volume::SHARED_METADATA, pod::mount::WRITER_METADATA);
+    metadata["readOnly"] = true.into();
+    vec![metadata]
+}
+
 /// The status step's mounts.
 pub(super) fn status_mounts() -> Vec<Value> {
     vec![mount(pod::volume::SHARED_METADATA, pod::mount::WRITER_METADATA)]
@@ -44,6 +52,11 @@ impl Plan<'_> {
     /// Whether the status step runs: there is nothing that it could read without a metadata folder.
     pub(super) fn has_status(&self) -> bool {
         self.has_metadata()
+    }
+
+    /// Whether the status sidecar runs.
+    pub(super) fn has_sidecar(&self) -> bool {
+        self.has_metadata() && sidecar::is_on(self.pipeline, &self.input.config.status_sidecar)
     }
 
     /// The mounts of every user's container.

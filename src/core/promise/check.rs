@@ -158,7 +158,16 @@ fn check_permissions(pipeline: &Pipeline, path: &str, findings: &mut Findings) {
     }
 }
 
+fn is_switch(word: &str) -> bool {
+    matches!(word, "true" | "false")
+}
+
 fn check_layout(pipeline: &Pipeline, path: &str, findings: &mut Findings) {
+    let key = labels::STATUS_SIDECAR;
+    if let Some(word) = pipeline.annotations.get(key).filter(|word| !is_switch(word)) {
+        let path = format!("{path}.metadata.annotations.{key}");
+        findings.fail(&path, format!("`{word}` is not `true` or `false`"));
+    }
     let Some(name) = pipeline.annotations.get(labels::LAYOUT) else { return };
     if PodLayout::from_name(name).is_none() {
         let known = PodLayout::ALL.map(|layout| format!("`{}`", layout.as_str())).join(", ");
@@ -193,6 +202,9 @@ fn check_labels(pipeline: &Pipeline, path: &str, findings: &mut Findings) {
 fn check_containers(pipeline: &Pipeline, path: &str, findings: &mut Findings) {
     pod_check::check(&pipeline.spec, &format!("{path}.spec"), findings);
     let mut names = BTreeSet::from(pod::container::ALL);
+    if pipeline.annotations.get(labels::STATUS_SIDECAR).map(String::as_str) == Some(labels::TRUE) {
+        names.insert(pod::container::SIDECAR);
+    }
     for (index, container) in pipeline.spec.containers.iter().enumerate() {
         if !names.insert(container.name.as_str()) {
             let path = format!("{path}.spec.containers[{index}].name");

@@ -110,7 +110,7 @@ pub fn differs(wanted: &Object, existing: &Object, rights: Rights) -> bool {
 ///
 /// - Rights that this pipeline has asked for: the labels say for which Promise, pipeline, type, action and namespace of
 ///   Jobs, and all must agree; so nothing of a namesake goes. Cluster roles are shared by the Jobs of all namespaces.
-/// - Rights that it had in the other form of [`Rights`].
+/// - Rights that it had in the other form of [`Rights`], or with a status sidecar.
 pub fn obsolete(
     grantee: &Grantee<'_>,
     wanted: &[Object],
@@ -125,7 +125,8 @@ pub fn obsolete(
         Rights::Least => Rights::Kratix,
         Rights::Kratix => Rights::Least,
     };
-    let of_other_form = keys(&defaults::rights(&plan, other)?);
+    let mut of_other_form = keys(&defaults::rights(&plan, other)?);
+    of_other_form.extend(keys(&defaults::of_the_sidecar(&plan)));
     let mut all = Vec::new();
     for kind in KINDS.iter().skip(2).rev() {
         for object in existing.iter().filter(|object| object.kind() == kind.kind) {

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{Plan, RbacError, Rights, rule, status_of};
-use crate::contract::{Kind, Object, kinds};
+use crate::contract::{Kind, Object, kinds, pod};
 use crate::core::pipeline::PipelineError;
 use crate::core::promise::{WorkflowAction, WorkflowType};
+use crate::core::sidecar;
 
 /// What Kratix allows on the object.
 const ON_OBJECTS: [&str; 5] = ["get", "list", "update", "create", "patch"];
@@ -18,6 +19,22 @@ const ON_WORKS: [&str; 3] = ["list", "create", "update"];
 
 /// Returns the rights of a pipeline's pod that it need not ask for.
 pub(super) fn rights(plan: &Plan<'_>, rights: Rights) -> Result<Vec<Object>, RbacError> {
+    let mut all = of_the_steps(plan, rights)?;
+    if sidecar::is_on(plan.pipeline, &plan.grantee.sidecar) {
+        all.extend(of_the_sidecar(plan));
+    }
+    Ok(all)
+}
+
+/// Returns the right of the status sidecar to read its own pod. The names of pods are not known before, so Kubernetes
+/// cannot allow that one alone.
+pub(super) fn of_the_sidecar(plan: &Plan<'_>) -> [Object; 2] {
+    let rule = rule(&kinds::POD.group, &[kinds::POD.plural.to_string()], &["get"]);
+    let name = format!("{}-{}", plan.id, pod::container::SIDECAR);
+    plan.grants().within(plan.namespace, &name, &[rule])
+}
+
+fn of_the_steps(plan: &Plan<'_>, rights: Rights) -> Result<Vec<Object>, RbacError> {
     match (plan.grantee.workflow, rights) {
         (WorkflowType::Promise, Rights::Kratix) => Ok(promise_as_kratix(plan)),
         (WorkflowType::Promise, Rights::Least) => Ok(promise_least(plan)),

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use super::naming::NamingError;
 use super::pipeline::{PipelineError, job_namespace, scheduling_config_map};
 use super::promise::{Pipeline, Promise, WorkflowAction, WorkflowType, pipeline_id};
+use super::sidecar;
 use crate::contract::{Kind, Object, kinds, labels};
 
 pub use changes::{Change, KINDS, changes, differs, kind_of, obsolete};
@@ -77,6 +78,8 @@ pub struct Grantee<'a> {
     pub index: usize,
     /// How much it may do without asking.
     pub rights: Rights,
+    /// What the installation says about status sidecars: one reads its own pod.
+    pub sidecar: sidecar::Settings,
 }
 
 /// Why a pipeline cannot be given its rights. Nothing has been made of them.
@@ -152,10 +155,16 @@ pub fn grants(grantee: &Grantee<'_>) -> Result<Vec<Object>, RbacError> {
     Ok(all)
 }
 
+/// Returns the name of the ClusterRole, and of its binding, by which the controller may work with the requests of a
+/// Promise (contract.md 4.5).
+pub fn controller_rights_name(promise: &str) -> String {
+    format!("{promise}{}", kinds::CONTROLLER_RIGHT_SUFFIX)
+}
+
 /// Returns the right of the controller to the requests of a Promise, and its binding (contract.md 4.6).
 pub fn controller_grants(promise: &Promise) -> Option<[Object; 2]> {
     let kind = promise.request_kind()?;
-    let name = format!("{}{}", promise.name, kinds::CONTROLLER_RIGHT_SUFFIX);
+    let name = controller_rights_name(&promise.name);
     let rules = [
         rule(&kind.group, &[kind.plural.to_string()], &["*"]),
         rule(&kind.group, &[format!("{}/finalizers", kind.plural)], &["update"]),

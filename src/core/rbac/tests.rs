@@ -42,7 +42,15 @@ fn request(namespace: &str) -> Object {
 
 fn grantee<'a>(promise: &'a Promise, request: Option<&'a Object>, rights: Rights) -> Grantee<'a> {
     let workflow = if request.is_some() { WorkflowType::Resource } else { WorkflowType::Promise };
-    Grantee { promise, request, workflow, action: WorkflowAction::Configure, index: 0, rights }
+    Grantee {
+        promise,
+        request,
+        workflow,
+        action: WorkflowAction::Configure,
+        index: 0,
+        rights,
+        sidecar: sidecar::Settings::default(),
+    }
 }
 
 fn names(objects: &[Object]) -> Vec<String> {

@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::control::Control;
+use super::sidecar::StageFailure;
 use crate::contract::status::{self as names, workflow_action, workflow_type};
 use crate::contract::{Object, kinds, labels};
 
@@ -80,14 +81,7 @@ pub fn decide(
     run: &Run<'_>,
 ) -> Result<Decision, Refusal> {
     let mut notices = Vec::new();
-    let before = match object.status() {
-        None | Some(Value::Null) => Map::new(),
-        Some(Value::Object(status)) => status.clone(),
-        Some(_) => {
-            notices.push(Notice::StatusNotAMap);
-            Map::new()
-        }
-    };
+    let before = status_of(object, &mut notices);
     let mut status = before.clone();
     merge::merge(&mut status, report, is_promise(object), &mut notices)?;
     if run.workflow_type == workflow_type::PROMISE {
@@ -103,6 +97,47 @@ pub fn decide(
         ending,
         notices,
     })
+}
+
+/// Decides what becomes of the object's status while the pipeline runs: what it has reported so far, and the stage that
+/// has failed. Nothing is completed, cleared or suspended by it.
+///
+/// Without a failure, one that an earlier run of this pipeline has left is taken away.
+pub fn publish(
+    object: &Object,
+    report: &Map<String, Value>,
+    failure: Option<&StageFailure>,
+    pipeline: &str,
+) -> Result<Decision, Refusal> {
+    let mut notices = Vec::new();
+    let before = status_of(object, &mut notices);
+    let mut status = before.clone();
+    merge::merge(&mut status, report, is_promise(object), &mut notices)?;
+    let told = status.get(names::STAGE_FAILURE);
+    let is_ours = told.is_some_and(|told| told[names::stage_failure::PIPELINE] == pipeline);
+    match failure {
+        Some(failure) => {
+            status.insert(names::STAGE_FAILURE.into(), failure.to_value(pipeline));
+        }
+        None if is_ours => {
+            status.remove(names::STAGE_FAILURE);
+        }
+        None => {}
+    }
+    let status = (status != before).then_some(status);
+    Ok(Decision { status, label: false, ending: Ending::GoesOn, notices })
+}
+
+/// Returns the status of an object as a map; what is none counts as empty, and it is said.
+fn status_of(object: &Object, notices: &mut Vec<Notice>) -> Map<String, Value> {
+    match object.status() {
+        None | Some(Value::Null) => Map::new(),
+        Some(Value::Object(status)) => status.clone(),
+        Some(_) => {
+            notices.push(Notice::StatusNotAMap);
+            Map::new()
+        }
+    }
 }
 
 /// Completes, clears or suspends, in Kratix's order.

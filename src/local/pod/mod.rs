@@ -120,6 +120,11 @@ fn identity(job: &Object, template: &PodTemplateSpec) -> Identity {
     }
 }
 
+/// Whether a container runs beside those that follow.
+fn is_sidecar(container: &Container) -> bool {
+    container.restart_policy.as_deref() == Some("Always")
+}
+
 /// A pod that is running.
 struct Pod<'a, C, E> {
     host: &'a Host<'a, C, E>,
@@ -133,7 +138,15 @@ struct Pod<'a, C, E> {
 impl<C: Cluster, E: Engine> Pod<'_, C, E> {
     async fn run(&mut self) -> Result<(), PodError> {
         let spec = self.spec;
+        if spec.init_containers.iter().flatten().any(is_sidecar) {
+            let text = "containers that run beside the stages (`restartPolicy: Always`) are left out: they are for clusters";
+            warn!("{text}");
+            self.report.warnings.push(text.to_owned());
+        }
         for container in spec.init_containers.iter().flatten().chain(&spec.containers) {
+            if is_sidecar(container) {
+                continue;
+            }
             self.run_one(container).await?;
             if self.report.failed().is_some() {
                 break;

@@ -6,20 +6,20 @@
 
 mod error;
 mod preview;
+pub(super) mod shared;
 
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
-use super::backoff::{Backoff, DEADLINE, answered};
+use super::backoff::answered;
 use super::{Context, observed};
 use crate::cluster::{Cluster, ClusterError, Reads};
-use crate::contract::{Node, Object, ObjectKey, labels};
+use crate::contract::{Object, ObjectKey, labels};
 use crate::core::control::{self, Control};
 use crate::core::status::{self, Decision, Ending, Notice, Refusal, Run};
-use crate::files::read;
 
 pub use error::StatusError;
 pub use preview::{Preview, preview};
@@ -63,7 +63,7 @@ pub struct Outcome {
 /// Merges the pipeline's report into the object's status, and completes or suspends its workflow.
 ///
 /// Two requests, three for a suspension, one when nothing changed; after a conflict the object is read and
-/// merged again until it holds or [`DEADLINE`] is over. A server that is out of reach is waited for by the cluster
+/// merged again until it holds or [`super::backoff::DEADLINE`] is over. A server that is out of reach is waited for by the cluster
 /// alone. Fails before anything is written when a file is wrong.
 pub async fn run(
     context: &Context,
@@ -71,19 +71,12 @@ pub async fn run(
     args: &Status,
 ) -> Result<Outcome, StatusError> {
     let update = Update::read(context, cluster, args)?;
-    let mut backoff = Backoff::new(DEADLINE);
+    let mut tries = shared::Tries::new();
     let mut origin = None;
     loop {
-        match update.attempt(&mut origin).await {
-            Err(StatusError::Cluster(source @ ClusterError::Conflict { .. })) => {
-                let waited_ms = backoff.waited().as_millis() as u64;
-                debug!(object = %args.key, waited_ms, "somebody else was faster: reading and merging again");
-                if !backoff.pause().await {
-                    let key = Box::new(args.key.clone());
-                    return Err(StatusError::GaveUp { key, waited: backoff.waited(), source });
-                }
-            }
-            result => return result,
+        let result = update.attempt(&mut origin).await;
+        if let Some(result) = tries.end(&args.key, result).await {
+            return result;
         }
     }
 }
@@ -124,7 +117,7 @@ impl<'a, C: Reads> Update<'a, C> {
         Ok(Self {
             cluster,
             args,
-            report: read_report(&report_path, args.file_bytes_max)?,
+            report: shared::read_report(&report_path, args.file_bytes_max)?,
             report_path,
             control: read_control(&context.layout.workflow_control_path(), args.file_bytes_max)?,
             context,
@@ -134,7 +127,7 @@ impl<'a, C: Reads> Update<'a, C> {
     /// Reads the object and decides, and writes nothing.
     async fn look(&self, origin: &mut Option<Origin>) -> Result<Look<'a>, StatusError> {
         let is_first = origin.is_none();
-        let object = self.get(is_first).await?;
+        let object = shared::get(self.cluster, &self.args.key, is_first).await?;
         if is_first {
             observed::joins_trace_of(&object);
         }
@@ -153,16 +146,6 @@ impl<'a, C: Reads> Update<'a, C> {
             decision.notices.iter().for_each(|notice| warn!("{notice}"));
         }
         Ok(Look { object, decision, run })
-    }
-
-    async fn get(&self, is_first: bool) -> Result<Object, StatusError> {
-        let key = self.key();
-        let object = answered(|| self.cluster.get(&self.args.key)).await?;
-        object.ok_or(if is_first {
-            StatusError::Missing { key }
-        } else {
-            StatusError::Gone { key }
-        })
     }
 
     fn describe(&self, origin: &Origin) -> Run<'a> {
@@ -216,11 +199,7 @@ impl<C: Cluster> Update<'_, C> {
     ) -> Result<(), StatusError> {
         let Some(status) = &decision.status else { return Ok(()) };
         object.0.insert("status".into(), Value::Object(status.clone()));
-        let kind = &self.args.key.kind;
-        let answer = match answered(|| self.cluster.replace_status(kind, &object)).await {
-            Err(ClusterError::Missing { .. }) => return Err(self.explain_missing(&object).await),
-            answer => answer?,
-        };
+        let answer = shared::replace(self.cluster, &self.args.key, &object).await?;
         let is_kept = status::workflows_were_kept(status, &answer);
         let is_suspended = matches!(decision.ending, Ending::Suspended { .. });
         if is_suspended && !status::suspension_was_kept(&answer, run) {
@@ -230,18 +209,6 @@ impl<C: Cluster> Update<'_, C> {
             warn!("the cluster has dropped a part of `status.kratix.workflows`: its schema is old");
         }
         Ok(())
-    }
-
-    /// Tells an object without a status subresource, which also answers "not found", from one that is gone.
-    async fn explain_missing(&self, object: &Object) -> StatusError {
-        let key = self.key();
-        match answered(|| self.cluster.get(&self.args.key)).await {
-            Ok(Some(found)) if found.uid() == object.uid() => {
-                StatusError::NoStatusSubresource { key }
-            }
-            Ok(_) => StatusError::Gone { key },
-            Err(error) => error.into(),
-        }
     }
 
     async fn label(&self, uid: Option<&str>) -> Result<(), StatusError> {
@@ -273,17 +240,7 @@ fn ending_text(ending: Ending) -> &'static str {
     }
 }
 
-fn read_report(path: &Path, bytes_max: u64) -> Result<Map<String, Value>, StatusError> {
-    status::parse_report(&read_yaml(path, bytes_max)?)
-        .map_err(|source| StatusError::Report { path: path.to_owned(), source })
-}
-
 fn read_control(path: &Path, bytes_max: u64) -> Result<Control, StatusError> {
-    control::parse(&read_yaml(path, bytes_max)?)
+    control::parse(&shared::read_yaml(path, bytes_max)?)
         .map_err(|source| StatusError::Control { path: path.to_owned(), source })
-}
-
-/// Reads a file; one that is not there is an empty document.
-fn read_yaml(path: &Path, bytes_max: u64) -> Result<Node, StatusError> {
-    Ok(read::document(path, bytes_max)?.unwrap_or(Node::Null))
 }

@@ -10,8 +10,8 @@ use kube::Api;
 use kube::api::DeleteParams;
 
 use super::outages::control_plane;
-use super::reconciler::{Reconciler, administrator};
-use super::scene::{Scene, play};
+use super::reconciler::Reconciler;
+use super::scene::{Scene, controller, play};
 use crate::load::documents::make_namespace;
 
 const REQUESTS: usize = 20;
@@ -23,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 fn a_job_that_is_deleted_by_hand_is_followed_by_another_run() {
     play(async {
         let scene = Scene::set("bereft", 1, Duration::from_millis(1500)).await;
-        let reconciler = Reconciler::start("one", &administrator()).await;
+        let reconciler = Reconciler::start("one", &controller()).await;
         scene.create(0..REQUESTS).await;
         let ours = |namespace: &str| namespace == "bereft";
         let count =
@@ -51,7 +51,7 @@ fn a_namespace_that_is_removed_takes_its_requests_along() {
             return;
         };
         let scene = Scene::set("removed", 2, Duration::from_millis(1500)).await;
-        let reconciler = Reconciler::start("one", &administrator()).await;
+        let reconciler = Reconciler::start("one", &controller()).await;
         scene.create(0..REQUESTS).await;
         let has_begun = |runs: &[crate::standin::Run]| {
             runs.iter().filter(|run| run.namespace == "removed").count() >= REQUESTS / 2

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use kube::Client;
 
-use super::reconciler::{Reconciler, administrator, holder};
-use super::scene::{self, Scene, play, seed};
+use super::reconciler::{Reconciler, holder};
+use super::scene::{self, Scene, controller, play, seed};
 use super::weather::Chance;
 
 const KILLS: usize = 50;
@@ -22,8 +22,8 @@ fn a_leader_that_is_killed_fifty_times_starts_nothing_twice() {
         let chance = Chance::new(seed());
         let scene = Scene::set("killed", 2, Duration::from_millis(1500)).await;
         let mut team = vec![
-            Reconciler::start("r0", &administrator()).await,
-            Reconciler::start("r1", &administrator()).await,
+            Reconciler::start("r0", &controller()).await,
+            Reconciler::start("r1", &controller()).await,
         ];
         let mut slowest = Duration::ZERO;
         for kill in 0..KILLS {
@@ -34,7 +34,7 @@ fn a_leader_that_is_killed_fifty_times_starts_nothing_twice() {
             scene.create(numbers).await;
             tokio::time::sleep(Duration::from_millis(chance.below(2000))).await;
             team.remove(leader).kill();
-            team.push(Reconciler::start(&format!("r{}", kill + 2), &administrator()).await);
+            team.push(Reconciler::start(&format!("r{}", kill + 2), &controller()).await);
         }
         let members: Vec<&Reconciler> = team.iter().collect();
         scene.settled(REQUESTS, &members).await;
@@ -53,8 +53,8 @@ fn one_that_stands_by_leads_within_fifteen_seconds_of_a_kill() {
         let scene = Scene::set("followed", 1, Duration::from_millis(1500)).await;
         scene::lease(&scene.client, None).await;
         let mut team = vec![
-            Reconciler::start("a", &administrator()).await,
-            Reconciler::start("b", &administrator()).await,
+            Reconciler::start("a", &controller()).await,
+            Reconciler::start("b", &controller()).await,
         ];
         let first = leader(&scene.client, &mut team).await;
         scene.create(0..20).await;

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::reconciler::{Reconciler, administrator};
-use super::scene::{Scene, play, seed};
+use super::reconciler::Reconciler;
+use super::scene::{Scene, administrator, controller, play, seed};
 use super::weather::Weather;
 
 const REQUESTS: usize = 100;
@@ -21,7 +23,7 @@ const RESTARTS: usize = 3;
 fn an_api_server_that_restarts_is_waited_for() {
     play(async {
         let scene = Scene::set("restarted", 2, Duration::from_millis(1500)).await;
-        let reconciler = Reconciler::start("one", &administrator()).await;
+        let reconciler = Reconciler::start("one", &controller()).await;
         for restart in 0..RESTARTS {
             let numbers = REQUESTS * restart / RESTARTS..REQUESTS * (restart + 1) / RESTARTS;
             scene.create(numbers.clone()).await;
@@ -40,7 +42,7 @@ fn an_api_server_that_restarts_is_waited_for() {
 fn a_fifth_of_all_calls_may_fail() {
     play(async {
         let scene = Scene::set("stormy", 2, Duration::from_millis(500)).await;
-        let (weather, reconciler, _folder) = in_weather(&scene, 20).await;
+        let (weather, reconciler, _folder) = in_weather(20).await;
         scene.create(0..REQUESTS).await;
         scene.settled(REQUESTS, &[&reconciler]).await;
         scene.check_each_ran_once(REQUESTS);
@@ -55,7 +57,7 @@ fn a_fifth_of_all_calls_may_fail() {
 fn watches_may_break_all_the_time() {
     play(async {
         let scene = Scene::set("deaf", 2, Duration::from_millis(1500)).await;
-        let (weather, reconciler, _folder) = in_weather(&scene, 0).await;
+        let (weather, reconciler, _folder) = in_weather(0).await;
         let cutting = async {
             loop {
                 tokio::time::sleep(Duration::from_millis(200)).await;
@@ -73,8 +75,11 @@ fn watches_may_break_all_the_time() {
 }
 
 /// A reconciler behind a proxy that fails so many of a hundred calls.
-async fn in_weather(scene: &Scene, failing: u64) -> (Weather, Reconciler, tempfile::TempDir) {
-    let weather = Weather::start(scene.client.clone(), failing, seed()).await;
+async fn in_weather(failing: u64) -> (Weather, Reconciler, tempfile::TempDir) {
+    let kubeconfig = Kubeconfig::read_from(controller()).unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
+    let client = Client::try_from(config.unwrap()).unwrap();
+    let weather = Weather::start(client, failing, seed()).await;
     let folder = tempfile::tempdir().unwrap();
     let kubeconfig = folder.path().join("kubeconfig");
     weather.kubeconfig(&kubeconfig);

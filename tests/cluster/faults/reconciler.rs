@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -95,9 +95,4 @@ pub(super) async fn holder(client: &Client) -> String {
     let lease = leases.get_opt("bookend").await.unwrap();
     let holder = lease.map(|lease| lease.data["spec"]["holderIdentity"].clone());
     holder.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned()
-}
-
-/// The kubeconfig of the administrator.
-pub(super) fn administrator() -> PathBuf {
-    PathBuf::from(std::env::var_os("KUBECONFIG").unwrap())
 }

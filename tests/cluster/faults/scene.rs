@@ -1,18 +1,21 @@
 //! One Promise in a namespace of its own, its requests, the stand-in that finishes their Jobs, and the count in the end.
 
 use std::collections::HashMap;
+use std::fs;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use bookend::contract::kinds;
+use bookend::contract::{Object, kinds};
 
-use super::reconciler::{Reconciler, administrator};
-use crate::api::api;
+use super::reconciler::Reconciler;
+use crate::api::{self, api};
+use crate::install;
 use crate::load::documents::{self, Ask};
 use crate::load::requests::Requests;
 use crate::standin::{Identity, Run, Settings, StandIn};
@@ -20,11 +23,51 @@ use crate::standin::{Identity, Run, Settings, StandIn};
 /// How long anything may take until it is settled.
 const LIMIT: Duration = Duration::from_secs(180);
 
-/// Runs a test on as many threads as it likes.
+/// Runs a test on as many threads as it likes, with the kinds that we install and the account of a controller.
 pub(super) fn play(test: impl Future<Output = ()>) {
-    let _cluster = api();
+    let api = api();
+    // The other tests have kinds of their own, which know nothing of what we add to a status.
+    let before = bookend::core::crd::own().into_iter().map(|crd| replace(api, crd)).collect();
+    let _restore = Restore { api, crds: before };
+    let kubeconfig = install::controller(api, &administrator());
+    fs::write(controller(), kubeconfig.to_string()).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(test);
+}
+
+/// The kubeconfig of the administrator.
+pub(super) fn administrator() -> PathBuf {
+    PathBuf::from(std::env::var_os("KUBECONFIG").unwrap())
+}
+
+/// The kubeconfig of the controller's account, with the rights that `bookend install` gives.
+pub(super) fn controller() -> PathBuf {
+    administrator().with_file_name("controller.kubeconfig")
+}
+
+/// Puts a CRD in the place of the one of its name, and returns that.
+fn replace(api: &api::Api, crd: Object) -> Object {
+    let path = format!("/apis/{}/customresourcedefinitions/{}", crd.api_version(), crd.name());
+    let before = api.must("GET", &path, &Value::Null);
+    let mut after = before.clone();
+    after["spec"] = crd.into_value()["spec"].take();
+    api.must("PUT", &path, &after);
+    Object::from_value(before).unwrap()
+}
+
+/// Puts the CRDs back that were there.
+struct Restore {
+    api: &'static api::Api,
+    crds: Vec<Object>,
+}
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        self.api.remove_all();
+        for crd in self.crds.drain(..) {
+            replace(self.api, crd);
+        }
+    }
 }
 
 /// A seed, printed so that a failure can be had again: `BOOKEND_SEED`, else the time.
@@ -58,7 +101,7 @@ impl Scene {
         documents::make_namespace(&client, name).await;
         let standin =
             StandIn::start(client.clone(), Settings { delay, ..Settings::default() }).await;
-        let first = Reconciler::start("first", &administrator()).await;
+        let first = Reconciler::start("first", &controller()).await;
         documents::install(&client, &ask).await;
         drop(first);
         let requests = Requests::watch(&client, &ask).await;

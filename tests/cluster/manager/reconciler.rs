@@ -26,6 +26,13 @@ pub(super) struct Reconciler {
     port: u16,
 }
 
+/// What the pods may do: what Kratix gives them, or what `BOOKEND_MANAGER_RIGHTS` says. With `least` the rights are not
+/// as recorded, and all else has to be.
+fn rights() -> String {
+    let told = std::env::var_os("BOOKEND_MANAGER_RIGHTS").map(|word| word.into_string().unwrap());
+    told.unwrap_or_else(|| "kratix".into())
+}
+
 impl Reconciler {
     /// Starts it with these settings of the installation, and does not wait.
     pub(super) fn start(
@@ -48,7 +55,7 @@ impl Reconciler {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = Command::new(env!("CARGO_BIN_EXE_bookend"));
         command
-            .args(["reconcile", "--status-layout", "flat", "--rights", "kratix"])
+            .args(["reconcile", "--status-layout", "flat", "--rights", &rights()])
             .args(["--alone", "--listen", &format!("127.0.0.1:{port}")])
             .env("KUBECONFIG", own)
             .env("PIPELINE_ADAPTER_IMG", "localhost/adapter:1")

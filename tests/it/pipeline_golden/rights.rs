@@ -60,7 +60,8 @@ fn grant(job: &Object, promises: &[Promise], requests: &[Object], there: &mut Cl
     let (promise, request) = find_inputs(job, promises, requests).unwrap();
     let (workflow, action, index) = place_of(job, promise, request);
     let rights = Rights::Kratix;
-    let grantee = Grantee { promise, request, workflow, action, index, rights };
+    let grantee =
+        Grantee { promise, request, workflow, action, index, rights, sidecar: Default::default() };
     // Refused before anything is made; the original makes all but the Role, and starts the Job.
     let Ok(mut wanted) = grants(&grantee) else { return };
     wanted.retain(|object| object.kind() != "ConfigMap");

@@ -153,12 +153,14 @@ fn an_old_output_holds_documents_at_its_root_and_nothing_else() {
 fn early_stages_are_told_the_operation_and_share_their_folders() {
     needs_namespaces!();
     let first = "test $KRATIX_OPERATION = configure; echo hello > /kratix/input/greeting; \
+                 echo 'message: early' > /kratix/metadata/status.yaml; \
                  printf 'zone: a\\n' > /kratix/metadata/destination-selectors.yaml";
     let second = format!(
         "grep -q hello /kratix/input/greeting; grep -q 'name: orders' /kratix/input/object.yaml; {NAMESPACE} > /kratix/output/a.yaml"
     );
     let report = early("configure", &[("one", first), ("two", &second)]).succeeds();
     assert_eq!(files(&report)[0].0, "a.yaml");
+    assert_eq!(report.status["message"], "early");
     assert_eq!(selected(&report), ["zone=a"]);
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::contract::{Node, Object};
 use crate::core::promise::{Promise, WorkflowAction, WorkflowType, check};
+use crate::core::{crd, schema};
 
 fn promise(spec: Value) -> Object {
     Object::from_value(json!({
@@ -258,6 +259,21 @@ fn a_promise_of_the_old_form_is_read_as_one_pipeline() {
         check(&read).into_iter().map(|found| (found.fatal, found.path)).collect();
     let warned = ["spec.xaasRequestPipeline", "spec.xaasCrd"].map(|path| (false, path.to_owned()));
     assert_eq!(findings, warned);
+}
+
+#[test]
+fn the_crd_of_an_installation_keeps_the_old_fields() {
+    let old = promise(json!({
+        "xaasCrd": {"kind": "CustomResourceDefinition", "spec": {"group": "a"}},
+        "workerClusterResources": [{"kind": "Namespace"}],
+        "clusterSelector": {"environment": "dev"},
+        "xaasRequestPipeline": ["a"],
+    }));
+    let crds = crd::own();
+    let crd = crds.iter().find(|crd| crd.name().starts_with("promises.")).unwrap();
+    let checked = schema::check(&crd.clone().into_value(), "v1alpha1", &old).unwrap();
+    assert_eq!(checked.pruned, Vec::<String>::new());
+    assert_eq!(checked.object.spec(), old.spec());
 }
 
 #[test]

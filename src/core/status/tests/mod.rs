@@ -3,6 +3,7 @@
 mod conditions;
 mod layouts;
 mod merging;
+mod publishing;
 mod suspension;
 
 use serde_json::{Value, json};

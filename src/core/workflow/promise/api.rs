@@ -1,13 +1,12 @@
 //! The API of a Promise in the cluster: its CRD, and the rights of the controller to its requests (contract.md 4.6, 9).
 
-use serde_json::{Value, json};
-
 use super::super::{Action, Draft};
 use super::{PromiseSeen, Trouble};
 use crate::contract::promise_status::{API_REFUSED, INVALID, field};
-use crate::contract::{Kind, Object, kinds, labels};
+use crate::contract::{Object, labels};
 use crate::core::crd;
 use crate::core::promise::{Api, Promise};
+use crate::core::rbac::{self, Rights};
 
 /// How far the API is.
 pub(super) enum Step {
@@ -38,12 +37,12 @@ pub(super) fn bring(
         .collect();
     crd::check_change(seen.name(), wanted.as_ref(), &existing)
         .map_err(|error| Trouble::of(API_REFUSED, &error, Some(error.hint())))?;
-    let (Some(wanted), Some(api)) = (wanted, &promise.api) else { return Ok(Step::Served) };
+    let Some(wanted) = wanted else { return Ok(Step::Served) };
     let existing = existing.iter().find(|crd| crd.name() == wanted.name());
     if existing.is_none_or(|existing| crd::difference(&wanted, existing).is_some()) {
         draft.push(Action::Apply(Box::new(wanted)));
     }
-    rights(seen, &api.kind, draft);
+    rights(seen, promise, draft);
     match existing {
         Some(crd) if crd::is_established(crd) => Ok(Step::Served),
         Some(crd) => match crd::names_refused(crd) {
@@ -76,68 +75,23 @@ pub(super) fn api_version(api: &Api) -> String {
     api.kind.api_version().to_lowercase()
 }
 
-/// Returns the name of the ClusterRole, and of its binding, by which the controller may work with the requests of a
-/// Promise (contract.md 4.5).
-pub fn controller_rights_name(promise: &str) -> String {
-    format!("{promise}-promise-controller")
-}
-
 /// Applies the rights of the controller to the requests, where they are not as they should be.
-fn rights(seen: &PromiseSeen<'_>, requests: &Kind, draft: &mut Draft) {
-    for (kind, wanted) in [
-        (&kinds::CLUSTER_ROLE, role(seen.name(), requests)),
-        (&kinds::CLUSTER_ROLE_BINDING, binding(seen.name())),
-    ] {
+fn rights(seen: &PromiseSeen<'_>, promise: &Promise, draft: &mut Draft) {
+    for wanted in rbac::controller_grants(promise).into_iter().flatten() {
         let existing = seen
             .rights
             .iter()
-            .find(|found| found.kind() == kind.kind && found.name() == wanted.name());
-        let Some(existing) = existing else {
-            draft.push(Action::Apply(Box::new(wanted)));
-            continue;
-        };
-        let same = |key: &str| wanted.0.get(key) == existing.0.get(key);
-        if !same("roleRef") {
-            // It cannot be changed.
-            let uid = existing.uid().map(str::to_owned);
-            draft.push(Action::Delete { key: Box::new(existing.key(kind)), uid });
+            .find(|found| found.kind() == wanted.kind() && found.name() == wanted.name());
+        match existing {
+            Some(existing) if !rbac::differs(&wanted, existing, Rights::Kratix) => continue,
+            Some(existing) if wanted.0.get("roleRef") != existing.0.get("roleRef") => {
+                // It cannot be changed.
+                let Some(kind) = rbac::kind_of(&wanted) else { continue };
+                let uid = existing.uid().map(str::to_owned);
+                draft.push(Action::Delete { key: Box::new(existing.key(kind)), uid });
+            }
+            _ => {}
         }
-        let is_labelled = existing.label(labels::PROMISE_NAME) == Some(seen.name());
-        if !is_labelled || !["rules", "subjects", "roleRef"].into_iter().all(same) {
-            draft.push(Action::Apply(Box::new(wanted)));
-        }
+        draft.push(Action::Apply(Box::new(wanted)));
     }
-}
-
-fn labelled(kind: &Kind, promise: &str) -> Object {
-    let mut object = Object::new(kind, None, &controller_rights_name(promise));
-    object.set_label(labels::PROMISE_NAME, promise);
-    object
-}
-
-fn role(promise: &str, requests: &Kind) -> Object {
-    let rule = |part: &str, verbs: Value| json!({"apiGroups": [requests.group], "resources": [format!("{}{part}", requests.plural)], "verbs": verbs});
-    let mut role = labelled(&kinds::CLUSTER_ROLE, promise);
-    let rules = json!([
-        rule("", json!(["*"])),
-        rule("/finalizers", json!(["update"])),
-        rule("/status", json!(["get", "update", "patch"])),
-    ]);
-    role.0.insert("rules".into(), rules);
-    role
-}
-
-fn binding(promise: &str) -> Object {
-    let mut binding = labelled(&kinds::CLUSTER_ROLE_BINDING, promise);
-    let subject = json!({
-        "kind": kinds::SERVICE_ACCOUNT.kind,
-        "name": kinds::CONTROLLER,
-        "namespace": kinds::SYSTEM_NAMESPACE,
-    });
-    binding.0.insert("subjects".into(), json!([subject]));
-    let name = controller_rights_name(promise);
-    let role =
-        json!({"apiGroup": kinds::RBAC_GROUP, "kind": kinds::CLUSTER_ROLE.kind, "name": name});
-    binding.0.insert("roleRef".into(), role);
-    binding
 }

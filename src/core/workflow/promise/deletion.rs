@@ -7,6 +7,7 @@ use super::{Owned, Pass, Trouble, api};
 use crate::contract::promise_status::INVALID;
 use crate::contract::{Kind, ObjectKey, finalizers, kinds, labels};
 use crate::core::promise::{WorkflowAction, WorkflowType};
+use crate::core::rbac;
 
 /// What is ours of the finalizers of a Promise, by the order in which the parts are done.
 const DELETE_WORKFLOWS: &[&str] = &[finalizers::DELETE_WORKFLOWS];
@@ -131,7 +132,7 @@ fn is_name_of_ours(promise: &str, kind: &Kind, name: &str) -> bool {
         let scheduling = format!("destination-selectors-{promise}");
         return name == scheduling || name.starts_with(&format!("{scheduling}-"));
     }
-    name == api::controller_rights_name(promise)
+    name == rbac::controller_rights_name(promise)
         || WorkflowType::ALL.into_iter().any(|workflow| {
             WorkflowAction::ALL
                 .into_iter()

@@ -28,7 +28,6 @@ use crate::contract::{Object, finalizers, labels};
 use crate::core::crd;
 use crate::core::promise::{Finding, Promise, PromiseError, WorkflowAction, WorkflowType, check};
 
-pub use api::controller_rights_name;
 pub use dependencies::WORK_TYPE as STATIC_WORK_TYPE;
 pub use seen::{OtherPromise, Owned, PromiseSeen, StaticWork};
 

@@ -31,7 +31,7 @@ pub struct PromiseSeen<'a> {
     /// CRDs that carry its name as label, and the one that `spec.api` names if it exists.
     pub crds: &'a [Object],
     /// The rights of the controller to its requests, as far as they exist: ClusterRole and ClusterRoleBinding by the
-    /// name of [`super::controller_rights_name`].
+    /// name of [`crate::core::rbac::controller_rights_name`].
     pub rights: &'a [Object],
     /// Its Works with `kratix.io/work-type: static-dependency`.
     pub static_works: &'a [StaticWork],

@@ -158,7 +158,16 @@ impl Flow {
         let all = 0..promise.pipelines(workflow, action).len();
         all.flat_map(|index| {
             let rights = Rights::Kratix;
-            grants(&Grantee { promise, request, workflow, action, index, rights }).unwrap()
+            grants(&Grantee {
+                promise,
+                request,
+                workflow,
+                action,
+                index,
+                rights,
+                sidecar: Default::default(),
+            })
+            .unwrap()
         })
         .filter(|grant| grant.kind() != kinds::CONFIG_MAP.kind)
         .collect()
