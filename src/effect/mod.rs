@@ -48,6 +48,9 @@ pub struct Carried {
     pub absent: Vec<String>,
     /// Names under which another object's Job lies: to be given to the next plan as [`Seen::taken`].
     pub taken: Vec<String>,
+    /// Finished Jobs whose pods were deleted, by namespace and name: to be given to the next plan as
+    /// [`JobSeen::pods_are_gone`](crate::core::workflow::JobSeen::pods_are_gone), or it deletes them again.
+    pub without_pods: Vec<(String, String)>,
     /// Whether actions are left that were not done, and nothing has failed: the next plan is due at once, unless we
     /// may not act any more.
     pub is_cut_short: bool,

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{EffectError, Hands, Work, event};
 use crate::cluster::{Cluster, Reads};
-use crate::contract::{Kind, Object, ObjectKey, kinds, pod};
+use crate::contract::{Kind, Object, ObjectKey, kinds, labels, pod};
 use crate::core::status;
 use crate::core::workflow::{Event, Metadata};
 
@@ -81,16 +81,22 @@ impl<C: Cluster, K: Reads> Work<'_, C, K> {
         self.hands.cluster.delete(key).await.map_err(failed())
     }
 
-    /// Deletes what is left of a kind; returns whether there was nothing.
+    /// Deletes what is left of a kind, save what a label says to be of a namesake in another namespace; returns whether
+    /// there was nothing.
     pub(super) async fn none_left(
         &self,
         kind: &Kind,
         namespace: &str,
-        labels: &[(&'static str, String)],
+        wanted: &[(&'static str, String)],
     ) -> Result<bool, EffectError> {
-        let selector: Vec<_> = labels.iter().map(|(key, value)| (*key, Some(&**value))).collect();
+        let selector: Vec<_> = wanted.iter().map(|(key, value)| (*key, Some(&**value))).collect();
         let left = self.hands.cluster.list_metadata(kind, Some(namespace), &selector).await;
-        let left = left.map_err(EffectError::cluster("list what is left"))?;
+        let mut left = left.map_err(EffectError::cluster("list what is left"))?;
+        let own = self.seen.object.namespace();
+        let is_own = |found: &Object| {
+            found.label(labels::RESOURCE_NAMESPACE).is_none_or(|of| Some(of) == own)
+        };
+        left.retain(is_own);
         for object in &left {
             if object.text_at(&["metadata", "deletionTimestamp"]).is_none() {
                 self.delete(&object.key(kind), None).await?;
@@ -100,12 +106,17 @@ impl<C: Cluster, K: Reads> Work<'_, C, K> {
     }
 
     /// Deletes the pods of a Job.
-    pub(super) async fn delete_pods(&self, namespace: &str, job: &str) -> Result<(), EffectError> {
+    pub(super) async fn delete_pods(
+        &mut self,
+        namespace: &str,
+        job: &str,
+    ) -> Result<(), EffectError> {
         let selector = [(pod::JOB_NAME_LABEL, Some(job))];
         let pods = self.hands.cluster.list_metadata(&kinds::POD, Some(namespace), &selector).await;
         for pod in pods.map_err(EffectError::cluster("list the pods of a Job"))? {
             self.delete(&pod.key(&kinds::POD), None).await?;
         }
+        self.carried.without_pods.push((namespace.to_owned(), job.to_owned()));
         Ok(())
     }
 

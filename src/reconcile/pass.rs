@@ -211,6 +211,7 @@ impl Pass<'_> {
             None => None,
         };
         let carried = effect::carry_out(&hands, seen, plan).await?;
+        shared.store().mark_without_pods(&carried.without_pods);
         if let Some((place, generation)) = grant.filter(|_| turn.is_some()) {
             shared.granting.granted(place, generation);
         }

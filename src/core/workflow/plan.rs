@@ -68,7 +68,8 @@ pub enum Action {
         name: String,
     },
     /// Goes on only when the cluster, asked now, has no such object: a cache may not know of it yet. Those that it has
-    /// are deleted.
+    /// are deleted. One whose label `kratix.io/resource-namespace` names another namespace than the object's is a
+    /// namesake's, and stays.
     NoneLeft {
         /// Their kind.
         kind: Box<Kind>,

@@ -34,6 +34,10 @@ impl Store {
         }
         if old.as_ref().is_none_or(|old| old.other != new.other) {
             self.related(&new.other, wakes);
+            if let Some(old) = &old {
+                // What it requires no more has it on its list.
+                self.related(&old.other, wakes);
+            }
         }
     }
 
@@ -57,8 +61,12 @@ impl Store {
 
     pub(super) fn put_job(&mut self, source: Source, object: &Object, wakes: &mut Vec<Wake>) {
         let Some(target) = Target::of_job(object) else { return };
-        let seen = JobSeen::from_object(object);
+        let mut seen = JobSeen::from_object(object);
         let place = place(object);
+        if let Some((_, known)) = self.jobs.get(&place) {
+            // No object says so.
+            seen.pods_are_gone = known.pods_are_gone && known.uid == seen.uid;
+        }
         let new = (target.clone(), seen.clone());
         let old = match self.jobs.put(source, place.clone(), object, new) {
             Change::None => return,
@@ -176,6 +184,16 @@ impl Store {
             }
         } else {
             self.mark_request_going(promise, &place, now);
+        }
+    }
+
+    /// Notes that the pods of finished Jobs were deleted. Whoever leads next looks for them once more.
+    pub(in crate::reconcile) fn mark_without_pods(&mut self, jobs: &[(String, String)]) {
+        for (namespace, name) in jobs {
+            let place: Place = (namespace.as_str().into(), name.as_str().into());
+            if let Some((_, job)) = self.jobs.get_mut(&place) {
+                job.pods_are_gone = true;
+            }
         }
     }
 

@@ -151,6 +151,18 @@ fn promises_that_need_each_other_are_looked_at_together() {
 }
 
 #[test]
+fn what_a_promise_requires_no_more_is_looked_at() {
+    let mut store = Store::default();
+    let needs = |names: Value| json!({"spec": {"requiredPromises": names}});
+    store.put(Source::Watch, &Feed::Promises, promise("redis", 1, json!({})));
+    let all = needs(json!([{"name": "redis"}]));
+    store.put(Source::Watch, &Feed::Promises, promise("app", 2, all));
+    let none = promise("app", 3, needs(json!([])));
+    let wakes = told(&store.put(Source::Watch, &Feed::Promises, none));
+    assert!(wakes.contains(&"redis".to_owned()), "{wakes:?}");
+}
+
+#[test]
 fn a_promise_that_goes_hears_of_everything_of_its_requests() {
     let mut store = Store::default();
     let going = json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}});
@@ -179,6 +191,23 @@ fn what_we_have_deleted_is_going_before_a_watch_says_so() {
     let kept = store.request(&target).unwrap();
     let kept: Object = serde_json::from_slice(&kept).unwrap();
     assert_eq!(kept.text_at(&["metadata", "deletionTimestamp"]), Some("1970-01-01T00:00:00Z"));
+}
+
+#[test]
+fn pods_that_were_deleted_stay_deleted_for_that_job() {
+    let mut store = Store::default();
+    let target = Target::request("redis", "a", "one");
+    let is_without = |store: &Store| store.jobs_of(&target)[0].pods_are_gone;
+    store.put(Source::Watch, &Feed::Jobs, job("j", "one", 3, complete()));
+    store.mark_without_pods(&[("b".into(), "j".into())]);
+    assert!(!is_without(&store), "a namesake");
+    store.mark_without_pods(&[("a".into(), "j".into())]);
+    let wakes = store.put(Source::Watch, &Feed::Jobs, job("j", "one", 4, complete()));
+    assert!(is_without(&store) && wakes.is_empty(), "{wakes:?}");
+    let mut another = job("j", "one", 9, complete());
+    another.set_metadata("uid", "another");
+    store.put(Source::Watch, &Feed::Jobs, another);
+    assert!(!is_without(&store));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Plans are carried out in order, and a failure anywhere leaves nothing that the next plan cannot go on from.
 
+mod leftovers;
 mod pruning;
 
 use bookend::cluster::failing::{Call, FailingCluster, Failure, When};

@@ -63,9 +63,12 @@ impl Pass<'_, '_> {
             let key = kinds::JOB.object(Some(&job.namespace), &job.name);
             self.remove(key, &job.uid);
         }
+        for work in seen.static_works.iter().filter(|work| !work.is_going) {
+            self.remove(work.key.clone(), &work.uid);
+        }
         let is_left =
             self.is_some_left(seen.labelled.iter().filter(|one| is_ours(seen.name(), one)));
-        if !seen.jobs.is_empty() || is_left {
+        if !seen.jobs.is_empty() || !seen.static_works.is_empty() || is_left {
             self.release(REQUESTS);
             return Ok(State::Waiting);
         }

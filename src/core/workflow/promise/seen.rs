@@ -39,7 +39,7 @@ pub struct PromiseSeen<'a> {
     pub requests: &'a [Owned],
     /// Whether a Job of a request's configure workflow runs. Looked at in deletion.
     pub a_request_runs: bool,
-    /// Everything else that carries its name as label: Works, service accounts, roles and bindings of all four kinds and
+    /// Everything else that carries its name as label: other Works, service accounts, roles and bindings of all four kinds and
     /// ConfigMaps, in all namespaces. Looked at in deletion, when no request is left.
     pub labelled: &'a [Owned],
     /// Settings of the installation.

@@ -1,7 +1,7 @@
 //! A request goes: its delete workflow, its Works, its Jobs, and then itself (contract.md 8.9).
 
 use super::{FINALIZERS, finalizers_of};
-use crate::contract::{Object, finalizers, kinds, labels};
+use crate::contract::{Kind, Object, finalizers, kinds, labels};
 use crate::core::pipeline::{PipelineError, job_namespace};
 use crate::core::workflow::engine::{self, Step};
 use crate::core::workflow::{Action, Draft, Metadata, Plan, Seen, State, prune};
@@ -40,10 +40,11 @@ pub(super) fn plan(seen: &Seen<'_>) -> Result<Plan, PipelineError> {
     }
     let namespace = job_namespace(seen.promise, Some(seen.object))?;
     for kind in [kinds::WORK, kinds::JOB] {
+        let labels = own_labels(seen, &kind);
         draft.push(Action::NoneLeft {
             kind: Box::new(kind),
             namespace: namespace.to_owned(),
-            labels: own_labels(seen),
+            labels,
         });
     }
     let ours = held_by(seen.object);
@@ -53,12 +54,17 @@ pub(super) fn plan(seen: &Seen<'_>) -> Result<Plan, PipelineError> {
     Ok(draft.finish(State::Gone))
 }
 
-/// The labels of this request's Works and Jobs, and of nobody else's.
-fn own_labels(seen: &Seen<'_>) -> Vec<(&'static str, String)> {
+/// The labels of this request's Works or Jobs, and of nobody else's. People copy labels (contract.md 12.D): a Job is known
+/// by more of them.
+fn own_labels(seen: &Seen<'_>, kind: &Kind) -> Vec<(&'static str, String)> {
     let mut all = vec![
         (labels::PROMISE_NAME, seen.promise.name.clone()),
         (labels::RESOURCE_NAME, seen.object.name().to_owned()),
     ];
+    if kind.is_same(&kinds::JOB) {
+        all.push((labels::MANAGED_BY, labels::MANAGED_BY_KRATIX.to_owned()));
+        all.push((labels::WORKFLOW_TYPE, seen.workflow.as_str().to_owned()));
+    }
     if seen.promise.pipeline_namespace.is_some() {
         let namespace = seen.object.namespace().unwrap_or_default().to_owned();
         all.push((labels::RESOURCE_NAMESPACE, namespace));

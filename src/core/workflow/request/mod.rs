@@ -90,8 +90,13 @@ fn unavailable(seen: &Seen<'_>, draft: &mut Draft) {
 /// Says that somebody has paused the request or its Promise: nothing is done for it, not even when it is deleted.
 fn paused(seen: &Seen<'_>, is_going: bool) -> Plan {
     let mut draft = Draft::new(seen);
-    if set(seen, &mut draft, &running::PAUSED) {
-        let label = labels::PAUSED;
+    let label = labels::PAUSED;
+    let text = match is_going {
+        false => running::PAUSED.message.to_owned(),
+        true => format!("{}: it goes when the label `{label}` is off", running::PAUSED.message),
+    };
+    let wanted = Wanted { message: &text, ..Wanted::from(&running::PAUSED) };
+    if conditions::set(&mut draft.status, seen.workflow, &wanted, seen.now) {
         let meanwhile = if is_going { "its deletion waits" } else { "nothing is done for it" };
         let text = format!(
             "'{label}' label set to 'true' for resource request or its Promise; {meanwhile}"

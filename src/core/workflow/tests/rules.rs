@@ -209,6 +209,10 @@ fn a_deletion_runs_its_pipeline_once_and_cleans_up() {
         let plan = scene.pass();
         assert_eq!(plan.state, State::Gone);
         assert!(matches!(plan.actions[0], Action::NoneLeft { .. }), "Works that no cache knows");
+        let Action::NoneLeft { labels, .. } = &plan.actions[1] else { panic!("{plan:?}") };
+        for own in [(labels::MANAGED_BY, "Kratix"), (labels::WORKFLOW_TYPE, "resource")] {
+            assert!(labels.contains(&(own.0, own.1.to_owned())), "a Job of ours: {labels:?}");
+        }
         assert_eq!(
             scene.object.at(&["metadata", "finalizers"]).unwrap().as_array().unwrap().len(),
             0
@@ -249,6 +253,21 @@ fn a_workflow_runs_again_after_its_interval() {
     assert!(waits > SignedDuration::from_mins(599) && waits < SignedDuration::from_mins(661));
     scene.now = due;
     assert_eq!(started(&scene.pass()), [0]);
+}
+
+#[test]
+fn a_paused_request_says_when_its_deletion_waits() {
+    let mut scene = Scene::new(&["one"], &["gone"], Layout::Keyed);
+    settle(&mut scene);
+    scene.set(labels::PAUSED);
+    scene.pass();
+    scene.told.clear();
+    scene.delete();
+    assert_eq!(scene.pass().state, State::Paused);
+    assert_eq!(scene.told, ["PausedReconciliation"]);
+    let conditions = scene.object.status().unwrap()["conditions"].to_string();
+    assert!(conditions.contains("Paused: it goes when"), "{conditions}");
+    assert_eq!(scene.plan().actions, [], "it is said once");
 }
 
 #[test]

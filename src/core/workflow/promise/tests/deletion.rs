@@ -51,6 +51,23 @@ fn requests_go_first_and_the_crd_last() {
 }
 
 #[test]
+fn its_dependencies_go_with_it() {
+    let mut world = World::of(json!({"dependencies": [{"kind": "Namespace"}]}));
+    world.settle();
+    let name = world.static_works[0].name().to_owned();
+    world.delete();
+    let plan = world.plan();
+    assert_eq!(deleted(&plan), [format!("works.platform.kratix.io kratix-platform-system/{name}")]);
+    assert_eq!(plan.state, State::Waiting);
+    // It is going, and awaited.
+    world.static_works[0].set_metadata("deletionTimestamp", "2026-01-01T00:00:00Z");
+    assert_eq!(world.settle().0, State::Waiting);
+    assert!(world.finalizers().contains(&finalizers::DEPENDENCIES_CLEANUP));
+    world.static_works.clear();
+    assert_eq!(world.settle().0, State::Gone);
+}
+
+#[test]
 fn only_what_was_made_for_it_goes() {
     let mut world = going();
     let place = Some("a");
