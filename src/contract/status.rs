@@ -272,6 +272,13 @@ pub mod running {
         reason: "DeleteWorkflowFailed",
         message: "The Delete Pipeline has failed",
     };
+    /// The delete workflow is not run: no Job can run where it should. A condition of ours.
+    pub const DELETE_SKIPPED: Condition = Condition {
+        kind: DELETE_WORKFLOW_COMPLETED,
+        status: "False",
+        reason: "NamespaceTerminating",
+        message: "The delete workflow is skipped: its namespace is being deleted, or gone: ",
+    };
     /// The workflow waits.
     pub const SUSPENDED: Condition = Condition {
         kind: RECONCILED,

@@ -49,18 +49,13 @@ impl<C: Cluster, K: Reads> Work<'_, C, K> {
         Ok(())
     }
 
-    /// Makes an object be as given, if it is not.
+    /// Applies an object. It was decided that what there is differs, be it by a field that is wanted no more; so what
+    /// there is is not asked for again.
     pub(super) async fn apply(&self, object: &Object) -> Result<(), EffectError> {
         let kind = kinds::of(object).ok_or_else(|| EffectError::UnknownKind {
             kind: object.kind().to_owned(),
             api_version: object.api_version().to_owned(),
         })?;
-        let there = self.hands.known.get(&object.key(&kind)).await;
-        let there = there.map_err(EffectError::cluster("read what is there"))?;
-        let wanted = Value::Object(object.0.clone());
-        if there.is_some_and(|there| holds(&there.into_value(), &wanted)) {
-            return Ok(());
-        }
         let applied = self.hands.cluster.apply(&kind, object).await;
         applied.map(|_| ()).map_err(EffectError::cluster("apply an object"))
     }
@@ -125,15 +120,5 @@ impl<C: Cluster, K: Reads> Work<'_, C, K> {
         let Hands { cluster, instance, .. } = self.hands;
         event::tell(*cluster, self.object(), event, instance, self.seen.now).await;
         Ok(())
-    }
-}
-
-/// Whether `found` is as wanted, in what is wanted of it.
-fn holds(found: &Value, wanted: &Value) -> bool {
-    match (found, wanted) {
-        (Value::Object(found), Value::Object(wanted)) => {
-            wanted.iter().all(|(key, value)| found.get(key).is_some_and(|one| holds(one, value)))
-        }
-        _ => found == wanted,
     }
 }

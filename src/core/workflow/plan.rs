@@ -85,7 +85,7 @@ pub enum Action {
         /// Its name.
         name: String,
     },
-    /// Makes an object be as given, if it is not.
+    /// Makes an object be as given: what there is differs, be it by what is wanted no more.
     Apply(Box<Object>),
     /// Deletes an object, with what it owns.
     Delete {

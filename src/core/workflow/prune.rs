@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{Action, Draft, JobSeen, Seen};
 use crate::contract::kinds;
-use crate::core::promise::WorkflowAction;
+use crate::core::pipeline::job_namespace;
+use crate::core::promise::{WorkflowAction, WorkflowType};
 
 /// Deletes all but the newest finished Jobs of each pipeline.
 pub fn jobs(seen: &Seen<'_>, draft: &mut Draft) {
@@ -29,12 +30,17 @@ pub fn delete(job: &JobSeen, draft: &mut Draft) {
     });
 }
 
-/// Deletes the Works of pipelines that the configure workflow has no more.
+/// Deletes the Works of pipelines that the configure workflow has no more, and those of before its Jobs ran in another
+/// namespace: what has run since has written others.
 pub fn works(seen: &Seen<'_>, draft: &mut Draft) {
     let pipelines = seen.promise.pipelines(seen.workflow, WorkflowAction::Configure);
+    let request = (seen.workflow == WorkflowType::Resource).then_some(seen.object);
+    let home = job_namespace(seen.promise, request).ok();
     for work in seen.works.iter().filter(|work| !work.is_going) {
         let is_of_this = work.work_type == seen.workflow.as_str();
-        if is_of_this && !pipelines.iter().any(|pipeline| pipeline.name == work.pipeline) {
+        let is_current = pipelines.iter().any(|pipeline| pipeline.name == work.pipeline)
+            && home.is_none_or(|home| home == work.namespace);
+        if is_of_this && !is_current {
             draft.aside(Action::Delete {
                 key: Box::new(kinds::WORK.object(Some(&work.namespace), &work.name)),
                 uid: Some(work.uid.clone()),

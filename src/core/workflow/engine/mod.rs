@@ -54,9 +54,13 @@ pub fn configure(seen: &Seen<'_>, draft: &mut Draft) -> Result<Step, PipelineErr
 }
 
 /// Decides what comes next in the delete workflow of an object. It runs once; again only when somebody asks for it by
-/// label, or when its pipeline has asked to wait.
+/// label, or when its pipeline has asked to wait. It is not run when its namespace goes, or is gone: nothing can run there,
+/// and the namespace would wait for the object for ever.
 pub fn delete(seen: &Seen<'_>, draft: &mut Draft) -> Result<Step, PipelineError> {
     let lane = Lane::new(seen, draft, WorkflowAction::Delete);
+    if lane.has_no_place(&draft.status)? {
+        return lane.skipped(draft);
+    }
     let is_running = seen.jobs.iter().any(|job| job.state.is_running());
     if lane.list.entries.is_empty() && !is_running {
         // A configure Job of which nothing is seen may run all the same.

@@ -1,11 +1,16 @@
 //! What is done when nothing may start: a Job runs, a pipeline has failed or waits, or there is none.
 
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 use super::{Lane, Step, Trigger, is_promise};
 use crate::contract::labels;
 use crate::contract::status::{condition, running};
-use crate::core::workflow::{Action, Draft, Event, JobSeen, JobState, State, conditions, prune};
+use crate::core::pipeline::PipelineError;
+use crate::core::workflow::list::Phase;
+use crate::core::workflow::{
+    Action, Draft, Event, JobSeen, JobState, State, conditions, prune, trouble,
+};
 
 impl Lane<'_> {
     /// Waits for the Jobs that run; somebody who asks for a new run stops them first.
@@ -50,6 +55,26 @@ impl Lane<'_> {
             }
         }
         Step::Not(State::Failed)
+    }
+
+    /// Whether a delete workflow was to start, and its Job was refused because the namespace goes or is gone.
+    pub(super) fn has_no_place(&self, status: &Map<String, Value>) -> Result<bool, PipelineError> {
+        let is_starting =
+            self.list.entries.first().is_some_and(|entry| entry.phase() == Phase::Pending);
+        let is_refused = is_starting
+            && !self.seen.jobs.iter().any(|job| job.state.is_running())
+            && trouble::lacks_namespace(status, &self.namespace()?);
+        Ok(is_refused || conditions::is(status, &running::DELETE_SKIPPED))
+    }
+
+    /// Says that the delete workflow is not run.
+    pub(super) fn skipped(&self, draft: &mut Draft) -> Result<Step, PipelineError> {
+        let namespace = self.namespace()?;
+        if self.set(draft, &running::DELETE_SKIPPED, &namespace) {
+            let text = format!("{}{namespace}", running::DELETE_SKIPPED.message);
+            draft.tell(Event::warning(running::DELETE_SKIPPED.reason, text));
+        }
+        Ok(Step::Done)
     }
 
     /// Says that the workflow waits, until a time or for somebody.

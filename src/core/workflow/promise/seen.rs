@@ -133,7 +133,8 @@ pub struct StaticWork {
     pub key: ObjectKey,
     /// Its uid.
     pub uid: String,
-    /// Hash of its spec, taken of what is in the cluster: so an edit by hand is seen.
+    /// Hash of what we write of its spec, taken of what is in the cluster: so an edit by hand is seen. What else somebody
+    /// puts there is theirs, and applying ours would not remove it.
     pub spec_hash: String,
     /// Whether it is being deleted.
     pub is_going: bool,
@@ -145,10 +146,19 @@ impl StaticWork {
         Self {
             key: work.key(&kinds::WORK),
             uid: work.uid().unwrap_or_default().to_owned(),
-            spec_hash: hash::spec(work.spec()),
+            spec_hash: hash::spec(written(work.spec()).as_ref()),
             is_going: is_going(work),
         }
     }
+}
+
+/// What we write of the spec of such a Work.
+fn written(spec: Option<&Value>) -> Option<Value> {
+    let mut spec = spec?.clone();
+    if let Value::Object(fields) = &mut spec {
+        fields.retain(|field, _| ["promiseName", "workloadGroups"].contains(&field.as_str()));
+    }
+    Some(spec)
 }
 
 /// An object that may have to go with the Promise.

@@ -255,6 +255,11 @@ fn the_work_of_dependencies_is_written_when_its_content_changes() {
     assert_eq!(world.settle(), (State::Settled, 1));
     assert_eq!(world.static_works[0].name(), "db-static-deps-abcde");
     assert_eq!(world.static_works[0].spec().unwrap()["promiseName"], "db");
+    // What somebody has added is theirs: applying ours would not take it away.
+    let mut added = world.static_works[0].clone().into_value();
+    added["spec"]["resourceName"] = "x".into();
+    world.static_works = vec![Object::from_value(added).unwrap()];
+    assert_eq!(world.settle(), (State::Settled, 0));
     world.set_spec(json!({}));
     world.settle();
     assert!(world.static_works.is_empty());
