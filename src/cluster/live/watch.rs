@@ -3,6 +3,9 @@
 //! kube's watcher lists, resumes after the last version that was heard of, lists anew when the server has forgotten
 //! it, and notices a connection that has died. Here its objects become ours, and its errors say what to do.
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
@@ -18,6 +21,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{WatchStreamExt as _, utils::Backoff};
 use kube::{Api, Client};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tower::{Service, ServiceBuilder};
 
@@ -240,6 +244,9 @@ fn keep_managers(object: &mut Object) {
 }
 
 /// An object as a watch decodes it: nothing typed away, and nothing kept that is not wanted.
+///
+/// A field that is nested too deep is left out, whoever wrote it: an error would end the watch of all objects of its kind,
+/// again and again.
 #[derive(Debug, Clone)]
 struct Watched<const SPEC: bool> {
     object: Object,
@@ -262,8 +269,14 @@ impl<'de, const SPEC: bool> serde::Deserialize<'de> for Watched<SPEC> {
                 while let Some(key) = map.next_key::<String>()? {
                     if !SPEC && key == "spec" {
                         map.next_value::<IgnoredAny>()?;
-                    } else {
-                        fields.insert(key, map.next_value()?);
+                        continue;
+                    }
+                    let raw = map.next_value::<&RawValue>()?;
+                    match serde_json::from_str(raw.get()) {
+                        Ok(value) => {
+                            fields.insert(key, value);
+                        }
+                        Err(_) => tracing::debug!(key, "a field is nested too deep, and left out"),
                     }
                 }
                 Ok(fields)
