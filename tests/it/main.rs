@@ -35,6 +35,7 @@ mod pipeline_golden;
 mod pod;
 mod preview;
 mod reader;
+mod reconcile;
 mod run;
 mod sdk;
 mod seeds;
