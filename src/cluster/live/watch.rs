@@ -3,6 +3,9 @@
 //! kube's watcher lists, resumes after the last version that was heard of, lists anew when the server has forgotten
 //! it, and notices a connection that has died. Here its objects become ours, and its errors say what to do.
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
@@ -18,14 +21,18 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{WatchStreamExt as _, utils::Backoff};
 use kube::{Api, Client};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tower::{Service, ServiceBuilder};
 
 use super::effort::Calls;
-use super::{LiveCluster, PAGE, config};
+use super::{LiveCluster, config};
 use crate::cluster::ClusterError;
 use crate::contract::{Kind, Object};
 
+/// Objects in one page of the list that a watch begins with. Several watches begin at once, and a Job is ten kilobytes: with
+/// pages of 500, a start on a thousand requests took three times the memory of the work itself (docs/scale.md).
+const PAGE: u32 = 50;
 /// Longest wait for the beginning of an answer.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
 /// The pause after the first failure; each further one in a row is twice as long.
@@ -237,6 +244,9 @@ fn keep_managers(object: &mut Object) {
 }
 
 /// An object as a watch decodes it: nothing typed away, and nothing kept that is not wanted.
+///
+/// A field that is nested too deep is left out, whoever wrote it: an error would end the watch of all objects of its kind,
+/// again and again.
 #[derive(Debug, Clone)]
 struct Watched<const SPEC: bool> {
     object: Object,
@@ -259,8 +269,14 @@ impl<'de, const SPEC: bool> serde::Deserialize<'de> for Watched<SPEC> {
                 while let Some(key) = map.next_key::<String>()? {
                     if !SPEC && key == "spec" {
                         map.next_value::<IgnoredAny>()?;
-                    } else {
-                        fields.insert(key, map.next_value()?);
+                        continue;
+                    }
+                    let raw = map.next_value::<&RawValue>()?;
+                    match serde_json::from_str(raw.get()) {
+                        Ok(value) => {
+                            fields.insert(key, value);
+                        }
+                        Err(_) => tracing::debug!(key, "a field is nested too deep, and left out"),
                     }
                 }
                 Ok(fields)
