@@ -8,7 +8,6 @@ pub mod conditions;
 mod draft;
 pub mod engine;
 mod list;
-pub mod old;
 mod plan;
 pub mod promise;
 pub mod prune;

@@ -9,6 +9,7 @@ use crate::core::pipeline::PipelineError;
 use crate::core::promise::{Finding, PromiseError};
 use crate::core::schema::SchemaError;
 use crate::core::unpack::UnpackError;
+use crate::effect::EffectError;
 use crate::exit::{Exit, Fault};
 use crate::files::FileError;
 use crate::files::yaml::YamlError;
@@ -126,6 +127,9 @@ pub enum RunError {
     /// The folder cluster refused something.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// What was planned could not be done.
+    #[error(transparent)]
+    Effect(#[from] EffectError),
     /// A Work holds a path that leaves its folder; none of ours does.
     #[error("failed to write `{path}` of a Work: it is not a relative path without `..`")]
     OutsidePath {
@@ -177,6 +181,7 @@ impl Fault for RunError {
             // The name stands in a file here, not in a variable.
             Self::Cluster(ClusterError::BadName { .. }) => Exit::Input,
             Self::Cluster(error) => error.exit(),
+            Self::Effect(error) => error.exit(),
             Self::NoRequest
             | Self::NoApi { .. }
             | Self::NoPipeline { .. }
@@ -202,6 +207,7 @@ impl Fault for RunError {
                 Some("change the name in the file that holds it".into())
             }
             Self::Cluster(error) => error.hint(),
+            Self::Effect(error) => error.hint(),
             Self::Yaml { source, .. } => Some(source.hint().map_or_else(
                 || "write Kubernetes objects, each with `apiVersion`, `kind` and `metadata`".into(),
                 str::to_owned,

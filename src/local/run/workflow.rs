@@ -1,4 +1,4 @@
-//! The pipelines of one workflow, one after the other, with the status written as the controller would.
+//! One workflow by hand: what `core::workflow` plans is carried out on the folder, and whatever Job comes of it is run.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,12 +9,16 @@ use tracing::info;
 use super::RunError;
 use crate::cluster::folder::FolderCluster;
 use crate::cluster::{Cluster as _, ClusterError, Reads as _};
-use crate::contract::status::{KRATIX, SUSPENDED_GENERATION, WORKFLOWS};
 use crate::contract::{Object, ObjectKey, kinds, labels};
 use crate::core::config::Config;
-use crate::core::pipeline::{self, Adapter, JobInput, run_hash};
+use crate::core::pipeline::{Adapter, run_hash};
 use crate::core::promise::{Promise, WorkflowAction, WorkflowType};
-use crate::core::workflow::old::{Layout, Next, Outcome, Outcomes, Progress, next};
+use crate::core::rbac::Rights;
+use crate::core::workflow::engine::{self, Step};
+use crate::core::workflow::{
+    Action, Draft, Entry, JobSeen, JobState, Layout, List, Phase, Seen, State,
+};
+use crate::effect::{self, Hands};
 use crate::local::engine::Engine;
 use crate::local::pod::{self, Host};
 use crate::local::report::{Ending, PipelineReport, StageFailed};
@@ -22,7 +26,7 @@ use crate::steps::Clock;
 
 /// Image of the platform's containers; never pulled, they run in this process.
 const ADAPTER_IMAGE: &str = "bookend";
-/// How often a write of a status is decided again when somebody else was faster.
+/// How often a plan is made again when somebody else was faster.
 const TRIES_MAX: u32 = 50;
 
 /// A workflow that is about to run.
@@ -50,140 +54,179 @@ pub(super) struct Ran {
     pub(super) warnings: Vec<String>,
 }
 
+/// How a pass over the workflow ended.
+enum Pass {
+    /// There may be a Job to run now, or another pass is due.
+    On,
+    /// Nothing is left to do.
+    End(Step),
+}
+
 impl<E: Engine> Workflow<'_, E> {
     /// Runs pipelines until nothing is left to do, or one stops the workflow.
     pub(super) async fn run(&self) -> Result<Ran, RunError> {
-        let pipelines = self.promise.pipelines(self.kind, self.action);
-        let names: Vec<&str> = pipelines.iter().map(|pipeline| pipeline.name.as_str()).collect();
-        let progress = Progress {
-            workflow: self.kind,
-            action: self.action,
-            layout: Layout::Flat,
-            pipelines: &names,
-            hash: &run_hash(self.promise, self.request(&self.object().await?)),
-        };
-        let resumed = self.begin(&progress).await?;
-        let mut outcomes = vec![Outcome::None; names.len()];
-        outcomes.iter_mut().take(resumed.unwrap_or(0)).for_each(|one| *one = Outcome::Succeeded);
-        let mut reports = Vec::new();
-        let mut warnings = Vec::new();
-        let ending = loop {
-            match next(&Outcomes { action: self.action, outcomes: &outcomes }) {
-                Next::Start(index) => {
-                    let (outcome, report) = self.run_one(&progress, index, &mut warnings).await?;
-                    outcomes.iter_mut().skip(index).take(1).for_each(|one| *one = outcome);
-                    reports.push(report);
+        let resumed_at = self.begin().await?;
+        let mut ran =
+            Ran { ending: Ending::Done, pipelines: Vec::new(), resumed_at, warnings: Vec::new() };
+        let (mut absent, mut tries) = (Vec::new(), 0);
+        loop {
+            match self.pass(&mut absent).await {
+                Ok(Pass::End(Step::Done)) => return Ok(ran),
+                Ok(Pass::End(Step::Not(_))) => {
+                    ran.ending = failed(&ran.pipelines);
+                    return Ok(ran);
                 }
-                Next::Failed(_) => break failed(&reports),
-                Next::Suspended { index, until } => {
-                    let status =
-                        self.edit(|status| progress.suspended(status, self.clock.now())).await?;
-                    let entry = progress.entry(&status, index).unwrap_or_default();
-                    break Ending::Suspended { message: entry.message, until };
+                Ok(Pass::On) => {}
+                Err(RunError::Effect(error)) if error.is_conflict() && tries < TRIES_MAX => {
+                    tries += 1;
+                    continue;
                 }
-                // There is nothing to wait for: a pod that was started has ended before we come here.
-                Next::Done | Next::Wait => break Ending::Done,
+                Err(error) => return Err(error),
             }
-        };
-        let resumed_at = resumed.and_then(|index| names.get(index)).map(|name| (*name).to_owned());
-        Ok(Ran { ending, pipelines: reports, resumed_at, warnings })
+            let jobs = self.jobs().await?;
+            let runs = |job: &Object| JobSeen::from_object(job).state == JobState::Running;
+            let Some(job) = jobs.into_iter().find(runs) else { continue };
+            let pipeline = job.label(labels::PIPELINE_NAME).unwrap_or_default().to_owned();
+            let ended = self.run_one(job, &mut ran).await;
+            if let Some(waits) = self.waiting(&pipeline).await? {
+                ended?;
+                self.hold().await?;
+                let (message, until) = (waits.message().to_owned(), waits.next_retry_at());
+                ran.ending = Ending::Suspended { message, until };
+                return Ok(ran);
+            }
+            if let Err(error) = ended {
+                self.pass(&mut absent).await?;
+                return Err(error);
+            }
+        }
     }
 
-    /// Prepares the object as the controller does, and returns the pipeline to go on with if an earlier run stopped
-    /// at one (contract.md 8.5).
-    async fn begin(&self, progress: &Progress<'_>) -> Result<Option<usize>, RunError> {
-        let object = self.object().await?;
-        let jobs = self.jobs().await?;
-        let resumed = suspended_at(progress, &object).filter(|index| {
-            let name = progress.pipelines.get(*index).copied();
-            // The flat list does not say whose entries it holds. The Jobs of the last run do.
-            let is_this = |job: &Object| {
-                job.label(labels::WORKFLOW_ACTION) == Some(self.action.as_str())
-                    && job.label(labels::PIPELINE_NAME) == name
-            };
-            jobs.iter().any(is_this)
+    /// Forgets how far an earlier run has come, so that this one starts with the first pipeline; or goes on when that
+    /// has stopped because a pipeline asked to wait (contract.md 8.5). Returns the pipeline at which it goes on.
+    async fn begin(&self) -> Result<Option<String>, RunError> {
+        let mut object = self.object().await?;
+        let list = self.list(&object);
+        let index = list.entries.iter().position(|entry| entry.phase() == Phase::Suspended);
+        let is_unchanged = list.suspended_generation.is_some_and(|generation| {
+            object.generation().is_some_and(|current| current <= generation)
         });
-        self.release(object).await?;
-        // Those before the one to go on with stand for what they did; a Promise that has changed gives new names.
-        let done = progress.pipelines.get(..resumed.unwrap_or(0)).unwrap_or_default();
-        for job in &jobs {
-            let is_done = job.label(labels::WORKFLOW_ACTION) == Some(self.action.as_str())
-                && job.label(labels::PIPELINE_NAME).is_some_and(|name| done.contains(&name));
-            if !is_done {
+        let hash = run_hash(self.promise, self.request(&object));
+        let is_current =
+            |index: &usize| list.entries.get(*index).is_some_and(|one| one.hash() == hash);
+        let index = index.filter(|index| is_unchanged && is_current(index));
+        // Those before the one to go on with stand for what they did. All others are of runs that are over, whatever
+        // they say: whoever ran them has ended or died.
+        let done: Vec<_> =
+            list.entries.iter().take(index.unwrap_or(0)).filter_map(Entry::run).collect();
+        for job in self.jobs().await? {
+            let run = JobSeen::from_object(&job).run;
+            if !run.is_some_and(|run| done.contains(&run)) {
                 self.cluster.delete(&job.key(&kinds::JOB)).await?;
             }
         }
-        if resumed.is_none() {
-            self.edit(|status| progress.prepare(status, self.clock.now())).await?;
-        }
-        Ok(resumed)
-    }
-
-    /// Takes off the label by which a workflow waits: running it by hand is what it waited for.
-    async fn release(&self, mut object: Object) -> Result<(), RunError> {
         if let Some(Value::Object(map)) = object.metadata_mut().get_mut("labels")
             && map.remove(labels::WORKFLOW_SUSPENDED).is_some()
         {
-            self.cluster.replace(&self.key.kind, &object).await?;
+            object = self.cluster.replace(&self.key.kind, &object).await?;
         }
-        Ok(())
+        if index.is_none() {
+            let mut status = status_of(&object);
+            List { run: list.run, ..List::default() }.write(&mut status, Layout::Flat, self.action);
+            object.0.insert("status".into(), status.into());
+            self.cluster.replace_status(&self.key.kind, &object).await?;
+        }
+        Ok(index.and_then(|index| Some(list.entries.get(index)?.name().to_owned())))
     }
 
-    async fn run_one(
-        &self,
-        progress: &Progress<'_>,
-        index: usize,
-        warnings: &mut Vec<String>,
-    ) -> Result<(Outcome, PipelineReport), RunError> {
-        let name = progress.pipelines.get(index).copied().unwrap_or_default();
+    /// Plans once, and does what is planned.
+    async fn pass(&self, absent: &mut Vec<String>) -> Result<Pass, RunError> {
+        let object = self.object().await?;
+        let jobs: Vec<_> = self.jobs().await?.iter().map(JobSeen::from_object).collect();
+        let looked_for = std::mem::take(absent);
+        let config = Config::default();
+        let seen = self.seen(&object, &jobs, &looked_for, &config);
+        let mut draft = Draft::new(&seen);
+        let step = match self.action {
+            WorkflowAction::Configure => engine::configure(&seen, &mut draft)?,
+            WorkflowAction::Delete => engine::delete(&seen, &mut draft)?,
+        };
+        *absent = self.carry_out(&seen, draft).await?;
+        Ok(match step {
+            Step::Not(State::Running | State::Queued | State::Waiting) => Pass::On,
+            step => Pass::End(step),
+        })
+    }
+
+    /// Writes down that the workflow waits: here it goes on when somebody runs it again, not at a time.
+    async fn hold(&self) -> Result<(), RunError> {
+        let object = self.object().await?;
+        let config = Config::default();
+        let seen = self.seen(&object, &[], &[], &config);
+        let mut draft = Draft::new(&seen);
+        engine::hold(&seen, &mut draft, self.action);
+        self.carry_out(&seen, draft).await.map(|_| ())
+    }
+
+    fn seen<'s>(
+        &'s self,
+        object: &'s Object,
+        jobs: &'s [JobSeen],
+        absent: &'s [String],
+        config: &'s Config,
+    ) -> Seen<'s> {
+        Seen {
+            promise: self.promise,
+            object,
+            workflow: self.kind,
+            jobs,
+            absent,
+            taken: &[],
+            works: &[],
+            config,
+            layout: Layout::Flat,
+            may_start: true,
+            promise_is_available: true,
+            now: self.clock.now(),
+        }
+    }
+
+    /// Carries out what is planned; returns the names of Jobs that are not there.
+    async fn carry_out(&self, seen: &Seen<'_>, draft: Draft) -> Result<Vec<String>, RunError> {
+        let mut plan = draft.finish(State::Running);
+        // A folder asks nobody for rights, and nobody watches its events.
+        plan.actions.retain(|action| !matches!(action, Action::Grant(_) | Action::Tell(_)));
+        let adapter = Adapter { image: ADAPTER_IMAGE.into(), ..Adapter::default() };
+        let hands = Hands {
+            cluster: self.cluster,
+            known: self.cluster,
+            adapter: &adapter,
+            rights: Rights::default(),
+            may_go_on: &|| true,
+            instance: ADAPTER_IMAGE,
+        };
+        Ok(effect::carry_out(&hands, seen, &plan).await?.absent)
+    }
+
+    /// Runs the pod of a Job, and ends the Job as a cluster would.
+    async fn run_one(&self, job: Object, ran: &mut Ran) -> Result<(), RunError> {
+        let name = job.label(labels::PIPELINE_NAME).unwrap_or_default().to_owned();
         info!(pipeline = name, "starting pipeline");
-        self.edit(|status| progress.started(status, index, self.clock.now())).await?;
-        let job = self.create_job(index).await?;
         let host = Host {
             cluster: self.cluster,
             engine: self.engine,
             clock: self.clock,
             commands: self.commands,
         };
-        let dir = self.scratch.join(format!("pod-{index}"));
+        let dir = self.scratch.join(format!("pod-{}", ran.pipelines.len()));
         let pod = pod::run(&host, &job, &dir).await;
         let is_failed = pod.as_ref().map_or(true, |pod| pod.failed().is_some());
         self.end_job(job, is_failed).await?;
-        if is_failed {
-            self.edit(|status| progress.failed(status, index, self.clock.now())).await?;
-        }
-        let pod = pod.map_err(|source| RunError::Pod {
-            pipeline: name.to_owned(),
-            source: Box::new(source),
-        })?;
-        warnings.extend(pod.warnings);
-        let report = PipelineReport { name: name.to_owned(), stages: pod.stages };
-        if is_failed {
-            return Ok((Outcome::Failed, report));
-        }
-        let object = self.object().await?;
-        let entry = status_of(&object).and_then(|status| progress.entry(status, index));
-        if let Some(entry) = entry.filter(|entry| entry.is_suspended()) {
-            return Ok((Outcome::Suspended { until: entry.next_retry_at }, report));
-        }
-        self.edit(|status| progress.succeeded(status, index, self.clock.now())).await?;
-        Ok((Outcome::Succeeded, report))
-    }
-
-    async fn create_job(&self, index: usize) -> Result<Object, RunError> {
-        let object = self.object().await?;
-        let run = object.generation().unwrap_or_default();
-        let job = pipeline::job(&JobInput {
-            promise: self.promise,
-            request: self.request(&object),
-            workflow: self.kind,
-            action: self.action,
-            index,
-            config: &Config::default(),
-            adapter: &Adapter { image: ADAPTER_IMAGE.into(), pull_secret: None },
-            run,
-        })?;
-        Ok(self.cluster.create(&kinds::JOB, &job).await?)
+        let pod = pod
+            .map_err(|source| RunError::Pod { pipeline: name.clone(), source: Box::new(source) })?;
+        ran.warnings.extend(pod.warnings);
+        ran.pipelines.push(PipelineReport { name, stages: pod.stages });
+        Ok(())
     }
 
     async fn end_job(&self, mut job: Object, is_failed: bool) -> Result<(), RunError> {
@@ -194,6 +237,25 @@ impl<E: Engine> Workflow<'_, E> {
         job.0.insert("status".into(), json!({"conditions": conditions, counter: 1}));
         self.cluster.replace_status(&kinds::JOB, &job).await?;
         Ok(())
+    }
+
+    /// The entry of a pipeline, when it has asked to wait and its Job has ended well.
+    async fn waiting(&self, pipeline: &str) -> Result<Option<Entry>, RunError> {
+        let list = self.list(&self.object().await?);
+        let jobs: Vec<_> = self.jobs().await?.iter().map(JobSeen::from_object).collect();
+        let is_complete = |entry: &Entry| {
+            jobs.iter().any(|job| job.run == entry.run() && job.state == JobState::Complete)
+        };
+        let waits = |entry: &Entry| entry.name() == pipeline && entry.phase() == Phase::Suspended;
+        Ok(list.entries.into_iter().find(|entry| waits(entry) && is_complete(entry)))
+    }
+
+    fn request<'o>(&self, object: &'o Object) -> Option<&'o Object> {
+        (self.kind == WorkflowType::Resource).then_some(object)
+    }
+
+    fn list(&self, object: &Object) -> List {
+        List::read(&status_of(object), Layout::Flat, self.action, false)
     }
 
     /// Returns the Jobs of the object's workflow, of both actions.
@@ -216,43 +278,10 @@ impl<E: Engine> Workflow<'_, E> {
             || ClusterError::Missing { key: Box::new(self.key.clone()), detail: String::new() };
         Ok(self.cluster.get(self.key).await?.ok_or_else(missing)?)
     }
-
-    fn request<'o>(&self, object: &'o Object) -> Option<&'o Object> {
-        (self.kind == WorkflowType::Resource).then_some(object)
-    }
-
-    /// Changes the status of the object, and returns what it is then.
-    async fn edit(
-        &self,
-        change: impl Fn(&mut Map<String, Value>),
-    ) -> Result<Map<String, Value>, RunError> {
-        let mut tries = 0;
-        loop {
-            let mut object = self.object().await?;
-            let mut status = status_of(&object).cloned().unwrap_or_default();
-            change(&mut status);
-            object.0.insert("status".into(), Value::Object(status.clone()));
-            match self.cluster.replace_status(&self.key.kind, &object).await {
-                Ok(_) => return Ok(status),
-                Err(ClusterError::Conflict { .. }) if tries < TRIES_MAX => tries += 1,
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
 }
 
-fn status_of(object: &Object) -> Option<&Map<String, Value>> {
-    object.status().and_then(Value::as_object)
-}
-
-/// Returns the pipeline at which the workflow was suspended, unless the object has changed since then.
-fn suspended_at(progress: &Progress<'_>, object: &Object) -> Option<usize> {
-    let status = status_of(object)?;
-    let suspended = object.at(&["status", KRATIX, WORKFLOWS, SUSPENDED_GENERATION])?.as_i64()?;
-    let is_suspended =
-        |index: &usize| progress.entry(status, *index).is_some_and(|entry| entry.is_suspended());
-    let index = (0..progress.pipelines.len()).find(is_suspended)?;
-    (object.generation()? <= suspended).then_some(index)
+fn status_of(object: &Object) -> Map<String, Value> {
+    object.status().and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
 fn failed(reports: &[PipelineReport]) -> Ending {

@@ -4,12 +4,14 @@
 
 mod kit;
 mod older;
+mod process;
 
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use kit::{Reconciler, World, promise, request};
+use kit::{World, promise, request};
+use process::Reconciler;
 
 #[test]
 #[ignore = "needs a cluster: tests/cluster/run"]

@@ -7,7 +7,9 @@ use bookend::local::engine::End;
 use bookend::local::report::Ending;
 use serde_json::json;
 
-use super::support::{DATABASE, files, only_file, pipeline, promise, resource, stages, workflows};
+use super::support::{
+    Case, DATABASE, files, only_file, pipeline, promise, resource, stages, workflows,
+};
 
 #[test]
 fn one_stage_reads_the_object_and_writes_a_work() {
@@ -106,17 +108,37 @@ fn a_suspended_workflow_stops_and_resumes_where_it_stopped() {
 #[test]
 fn a_workflow_that_goes_on_leaves_one_job_for_each_pipeline() {
     needs_namespaces!();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gate");
+    let suspend = "test -e GATE || echo 'suspend: true' > /kratix/metadata/workflow-control.yaml";
+    let suspend = suspend.replace("GATE", path.to_str().unwrap());
+    let case = resource(&(pipeline("first", "true") + &pipeline("second", &suspend)));
+    case.succeeds();
+    std::fs::write(&path, "").unwrap();
+    assert_eq!(case.succeeds().resumed_at.as_deref(), Some("second"));
+    assert_eq!(pipelines_of_jobs(&case), ["first", "second"]);
+}
+
+/// As in a cluster: what ran before ran for another Promise.
+#[test]
+fn a_promise_that_was_mended_runs_from_its_first_pipeline() {
+    needs_namespaces!();
     let suspend = "echo 'suspend: true' > /kratix/metadata/workflow-control.yaml";
     let case = resource(&(pipeline("first", "true") + &pipeline("second", suspend)));
     case.succeeds();
-    // The Promise is mended meanwhile, which gives the Job another name.
     let text = std::fs::read_to_string(&case.args.promise).unwrap();
     std::fs::write(&case.args.promise, text.replace(suspend, "true")).unwrap();
-    assert_eq!(case.succeeds().resumed_at.as_deref(), Some("second"));
+    let report = case.succeeds();
+    assert_eq!(report.resumed_at, None);
+    assert_eq!(report.pipelines.len(), 2);
+    assert_eq!(pipelines_of_jobs(&case), ["first", "second"]);
+}
+
+fn pipelines_of_jobs(case: &Case) -> Vec<String> {
     let of = |job: &Object| job.label("kratix.io/pipeline-name").unwrap().to_owned();
     let mut jobs: Vec<String> = case.list(&kinds::JOB).iter().map(of).collect();
     jobs.sort();
-    assert_eq!(jobs, ["first", "second"]);
+    jobs
 }
 
 #[test]

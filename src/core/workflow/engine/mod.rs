@@ -70,6 +70,15 @@ pub fn delete(seen: &Seen<'_>, draft: &mut Draft) -> Result<Step, PipelineError>
     decide(lane, draft)
 }
 
+/// Writes down that the workflow waits because a pipeline has asked for it, and nothing else: whoever runs one by hand
+/// decides when it goes on.
+pub fn hold(seen: &Seen<'_>, draft: &mut Draft, action: WorkflowAction) -> Step {
+    let lane = Lane::new(seen, draft, action);
+    let waits = lane.first(|entry| entry.phase() == Phase::Suspended);
+    let until = waits.and_then(|index| lane.list.entries.get(index)?.next_retry_at());
+    lane.suspended(until, draft)
+}
+
 fn decide(mut lane: Lane<'_>, draft: &mut Draft) -> Result<Step, PipelineError> {
     lane.note_started(draft);
     if lane.seen.jobs.iter().any(|job| job.state.is_running()) {

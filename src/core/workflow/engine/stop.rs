@@ -73,9 +73,13 @@ impl Lane<'_> {
     pub(super) fn nothing_to_run(&mut self, draft: &mut Draft) -> Step {
         if !self.is_delete() {
             draft.metadata(self.labels_off(Trigger::ManualAndStart, false));
+            let is_untouched = self.list.entries.is_empty() && self.list.trigger.is_none();
             self.list.reset(&[], self.seen.now);
             self.list.trigger = None;
-            self.save(draft);
+            // On a Promise nothing is written where there is nothing to say, as recorded.
+            if !(is_promise(self.seen) && is_untouched) {
+                self.save(draft);
+            }
             let found = conditions::get(&draft.status, condition::CONFIGURE_WORKFLOW_COMPLETED);
             if found.is_some() && !self.is_marked_complete(draft) {
                 self.complete(draft);

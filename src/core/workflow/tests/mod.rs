@@ -1,4 +1,6 @@
 //! Rules of workflows, one by one and in random histories.
 
 mod histories;
+mod rules;
+mod scene;
 mod world;

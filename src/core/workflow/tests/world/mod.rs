@@ -18,7 +18,7 @@ use crate::core::promise::Promise;
 use crate::core::workflow::{Layout, State};
 pub(crate) use check::Ledger;
 use leader::Leader;
-pub(crate) use promises::Promises;
+pub(crate) use promises::{Promises, promise};
 
 use random::Random;
 use server::Server;
