@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::kit::{Reconciler, World, promise, request};
+use super::kit::{World, promise, request};
+use super::process::Reconciler;
 
 fn names(job: &Value, list: &str) -> Vec<String> {
     let all = job["spec"]["template"]["spec"][list].as_array().unwrap();
