@@ -55,6 +55,8 @@ fn lines_of(
 ) -> FilterFn<impl Fn(&Metadata<'_>) -> bool + use<>> {
     let targets = Targets::new()
         .with_default(level.min(LevelFilter::WARN))
+        // A watch that fails is told by who listens to it, in words that say what to do.
+        .with_target("kube_runtime", level.min(LevelFilter::ERROR))
         .with_target(env!("CARGO_CRATE_NAME"), level);
     let is_json = format == Format::Json;
     filter_fn(move |metadata| {

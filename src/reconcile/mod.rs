@@ -19,6 +19,7 @@ mod running;
 mod shared;
 mod store;
 mod target;
+mod trouble;
 mod view;
 
 use std::net::SocketAddr;

@@ -2,24 +2,21 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
 use tokio::time::Instant;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span, debug, info_span, warn};
 
 use super::acting::{Acting, Known};
 use super::granting::Place;
-use super::known::{KnownPromise, is_going};
 use super::queue::Outcome;
 use super::shared::Shared;
-use super::store::Feed;
 use super::target::Target;
-use crate::cluster::{ClusterError, Reads as _};
-use crate::contract::{Kind, Object, kinds, labels};
+use super::trouble::{is_no_more, is_of_missing, message};
+use crate::contract::{Kind, Object, labels};
 use crate::core::pipeline::job_namespace;
 use crate::core::promise::{Promise, WorkflowType};
 use crate::core::workflow::promise::{self, PromiseSeen};
-use crate::core::workflow::{Action, Plan, Seen, State, request, trouble};
+use crate::core::workflow::{Action, Plan, Seen, State, request};
 use crate::effect::{self, Carried, EffectError, Hands};
 use crate::exit::{self, Fault as _};
 use crate::files::yaml;
@@ -186,7 +183,7 @@ impl Pass<'_> {
         self.ends(&of_workflow, &plan, kind, carried).await
     }
 
-    async fn carry_out(
+    pub(super) async fn carry_out(
         &self,
         seen: &Seen<'_>,
         plan: &Plan,
@@ -278,77 +275,6 @@ impl Pass<'_> {
         }
     }
 
-    /// Reads the object anew: the watch will bring it too, but later.
-    async fn refresh(&self, seen: &Seen<'_>, request_kind: Option<&Kind>) -> Result<(), End> {
-        let shared = self.shared;
-        let kind = match (seen.workflow, request_kind) {
-            (WorkflowType::Promise, _) => &kinds::PROMISE,
-            (WorkflowType::Resource, Some(kind)) => kind,
-            (WorkflowType::Resource, None) => return Err(End::Failed),
-        };
-        match shared.cluster.get(&seen.object.key(kind)).await {
-            Ok(Some(object)) => {
-                shared.note(&self.feed(), object);
-                Ok(())
-            }
-            Ok(None) => {
-                self.forget(seen.object);
-                self.stands(State::Gone);
-                Err(End::Settled(None))
-            }
-            Err(error) => {
-                debug!("failed to read the object anew: {}", exit::chain(&error));
-                Err(End::Failed)
-            }
-        }
-    }
-
-    /// Which cache has the object.
-    fn feed(&self) -> Feed {
-        match self.target.workflow() {
-            WorkflowType::Promise => Feed::Promises,
-            WorkflowType::Resource => Feed::Requests(self.target.promise.clone()),
-        }
-    }
-
-    /// Forgets the object, which is gone: the watch says so too, but later.
-    fn forget(&self, object: &Object) {
-        let wakes = self.shared.store().remove(&self.feed(), object);
-        self.shared.wake(wakes);
-    }
-
-    /// Says in the status what went wrong, and tells people once.
-    async fn tell(&self, seen: &Seen<'_>, kind: Option<&Kind>, message: &str) {
-        // What was written before it went wrong is known by now.
-        let object = self.object().unwrap_or_else(|| seen.object.clone());
-        let empty = Map::new();
-        let status = object.status().and_then(Value::as_object).unwrap_or(&empty);
-        let Some((status, event)) = trouble(seen.workflow, status, message, seen.now) else {
-            return;
-        };
-        let plan = Plan {
-            actions: vec![Action::Status(status), Action::Tell(event)],
-            state: State::Failed,
-            wake_at: None,
-        };
-        let seen = Seen { object: &object, ..*seen };
-        if let Err(error) = self.carry_out(&seen, &plan, kind).await {
-            debug!("failed to say so in the status: {}", exit::chain(&error));
-        }
-    }
-
-    /// The object as it is known now.
-    fn object(&self) -> Option<Object> {
-        let store = self.shared.store();
-        match self.target.workflow() {
-            WorkflowType::Promise => {
-                let known: &KnownPromise = store.promises.get(&self.target.promise)?;
-                Some(known.object().clone())
-            }
-            WorkflowType::Resource => serde_json::from_slice(&store.request(self.target)?).ok(),
-        }
-    }
-
     /// There is nothing to look at.
     fn gone(&self) -> End {
         if self.target.request.is_none() {
@@ -359,27 +285,11 @@ impl Pass<'_> {
     }
 
     /// Notes how the object stands, and lets somebody else begin if there is room.
-    fn stands(&self, state: State) {
+    pub(super) fn stands(&self, state: State) {
         if let Some(next) = self.shared.running.stands(self.target, state) {
             self.shared.add(next, super::queue::Priority::Ordinary);
         }
     }
-}
-
-/// Whether an answer is the last that will be heard of an object: it was to go, and nothing held it any more. It is
-/// no newer than the answer before, so no cache can tell by its version.
-fn is_no_more(object: &Object) -> bool {
-    let finalizers = object.at(&["metadata", "finalizers"]).and_then(Value::as_array);
-    is_going(object) && finalizers.is_none_or(Vec::is_empty)
-}
-
-/// Whether the object itself was not there.
-fn is_of_missing(error: &EffectError, object: &Object) -> bool {
-    let EffectError::Cluster { source, .. } = error else { return false };
-    matches!(&**source, ClusterError::Missing { key, detail }
-        if detail.is_empty()
-            && key.name == object.name()
-            && key.namespace.as_deref() == object.namespace())
 }
 
 /// Puts the pass into the trace of its object, if it has one.
@@ -389,13 +299,5 @@ fn joins_trace(object: &Object) {
         [("trace.state", labels::TRACE_STATE), ("trace.parent", labels::TRACE_PARENT)]
     {
         span.record(field, object.annotation(annotation).unwrap_or_default());
-    }
-}
-
-/// What went wrong and what to do about it, on one line.
-fn message(error: &(dyn std::error::Error + 'static), hint: Option<String>) -> String {
-    match hint {
-        Some(hint) => format!("{}; {hint}", exit::chain(error)),
-        None => exit::chain(error),
     }
 }

@@ -15,8 +15,6 @@ mod retry;
 mod tests;
 mod url;
 pub mod watch;
-#[cfg(test)]
-mod watch_tests;
 
 use std::sync::Arc;
 

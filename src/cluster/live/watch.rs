@@ -3,11 +3,14 @@
 //! kube's watcher lists, resumes after the last version that was heard of, lists anew when the server has forgotten
 //! it, and notices a connection that has died. Here its objects become ours, and its errors say what to do.
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt as _};
 use http::{Request, Response};
@@ -18,6 +21,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{WatchStreamExt as _, utils::Backoff};
 use kube::{Api, Client};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tower::{Service, ServiceBuilder};
 
@@ -195,16 +199,23 @@ impl Service<Request<Body>> for Counted {
     }
 }
 
+/// After which time without a failure the next one counts as the first: longer than a pause and the wait for an answer.
+const CALM: Duration = Duration::from_secs(60);
+
 /// Pauses between failures: doubled each time, of which the second half is left to chance.
 #[derive(Debug, Default)]
 struct Pauses {
     failures: u32,
+    last: Option<Instant>,
 }
 
 impl Iterator for Pauses {
     type Item = Duration;
 
     fn next(&mut self) -> Option<Duration> {
+        if self.last.replace(Instant::now()).is_some_and(|last| last.elapsed() > CALM) {
+            self.failures = 0;
+        }
         let doublings = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
         self.failures = self.failures.saturating_add(1);
         let half = PAUSE_FIRST.saturating_mul(doublings).min(PAUSE_MAX) / 2;
@@ -213,9 +224,9 @@ impl Iterator for Pauses {
 }
 
 impl Backoff for Pauses {
-    fn reset(&mut self) {
-        self.failures = 0;
-    }
+    /// Not here: kube says that a list begins before it asks for it, so a list that is refused for ever would begin
+    /// anew at the first pause for ever. Time does it ([`CALM`]).
+    fn reset(&mut self) {}
 }
 
 /// Leaves of `managedFields`, often half of an object, who they are of.
@@ -230,6 +241,9 @@ fn keep_managers(object: &mut Object) {
 }
 
 /// An object as a watch decodes it: nothing typed away, and nothing kept that is not wanted.
+///
+/// A field that is nested too deep is left out, whoever wrote it: an error would end the watch of all objects of its kind,
+/// again and again.
 #[derive(Debug, Clone)]
 struct Watched<const SPEC: bool> {
     object: Object,
@@ -252,8 +266,14 @@ impl<'de, const SPEC: bool> serde::Deserialize<'de> for Watched<SPEC> {
                 while let Some(key) = map.next_key::<String>()? {
                     if !SPEC && key == "spec" {
                         map.next_value::<IgnoredAny>()?;
-                    } else {
-                        fields.insert(key, map.next_value()?);
+                        continue;
+                    }
+                    let raw = map.next_value::<&RawValue>()?;
+                    match serde_json::from_str(raw.get()) {
+                        Ok(value) => {
+                            fields.insert(key, value);
+                        }
+                        Err(_) => tracing::debug!(key, "a field is nested too deep, and left out"),
                     }
                 }
                 Ok(fields)
@@ -297,5 +317,24 @@ impl<const SPEC: bool> kube::Resource for Watched<SPEC> {
 
     fn meta_mut(&mut self) -> &mut ObjectMeta {
         &mut self.meta
+    }
+}
+
+#[cfg(test)]
+mod pauses {
+    use super::*;
+
+    #[test]
+    fn a_list_that_is_refused_for_ever_is_asked_for_more_and_more_rarely() {
+        let mut pauses = Pauses::default();
+        let mut last = Duration::ZERO;
+        for _ in 0..5 {
+            // What kube does with the word that a list begins.
+            pauses.reset();
+            last = pauses.next().unwrap();
+        }
+        assert!(last >= PAUSE_FIRST * 8, "{last:?}");
+        pauses.last = Instant::now().checked_sub(CALM * 2);
+        assert!(pauses.next().unwrap() <= PAUSE_FIRST, "a calm time is a new beginning");
     }
 }

@@ -6,6 +6,7 @@
 mod rules;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 use serde_json::{Value, json};
 

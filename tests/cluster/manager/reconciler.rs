@@ -29,7 +29,8 @@ pub(super) struct Reconciler {
 /// What the pods may do: what Kratix gives them, or what `BOOKEND_MANAGER_RIGHTS` says. With `least` the rights are not
 /// as recorded, and all else has to be.
 fn rights() -> String {
-    std::env::var("BOOKEND_MANAGER_RIGHTS").unwrap_or_else(|_| "kratix".into())
+    let told = std::env::var_os("BOOKEND_MANAGER_RIGHTS").map(|word| word.into_string().unwrap());
+    told.unwrap_or_else(|| "kratix".into())
 }
 
 impl Reconciler {

@@ -1,17 +1,9 @@
-//! What these tests share: the program as a process, and the cluster around it.
+//! What these tests share: the cluster, and what is in it.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::api::{Api, api};
 
@@ -320,86 +312,4 @@ fn replace_spec(api: &Api, path: &str, spec: &Value) {
 fn has(object: &Value, condition: &str, status: &str) -> bool {
     let conditions = object["status"]["conditions"].as_array();
     conditions.into_iter().flatten().any(|one| one["type"] == condition && one["status"] == status)
-}
-
-/// `bookend reconcile`, ended when dropped.
-pub(super) struct Reconciler {
-    process: Child,
-    folder: TempDir,
-    port: u16,
-}
-
-impl Reconciler {
-    pub(super) fn start(arguments: &[&str]) -> Self {
-        let folder = TempDir::new().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let process = Command::new(env!("CARGO_BIN_EXE_bookend"))
-            .args(["reconcile", "--adapter-image", "example.com/adapter:1", "--log", "debug"])
-            .args(["--listen", &format!("127.0.0.1:{port}")])
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(File::create(folder.path().join("log")).unwrap())
-            .spawn()
-            .unwrap();
-        Self { process, folder, port }
-    }
-
-    /// What it has said.
-    pub(super) fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-
-    pub(super) fn is_ready(&self) -> bool {
-        self.get("/readyz").starts_with("HTTP/1.1 200")
-    }
-
-    pub(super) fn leads(&self) -> bool {
-        self.get("/metrics").lines().any(|line| line == "bookend_leader 1")
-    }
-
-    /// Requests to the API server, by verb, kind and code.
-    pub(super) fn calls(&self) -> BTreeMap<String, u64> {
-        let text = self.get("/metrics");
-        let lines = text.lines().filter_map(|line| {
-            let (call, count) =
-                line.strip_prefix("bookend_api_requests_total")?.rsplit_once(' ')?;
-            Some((call.to_owned(), count.parse().ok()?))
-        });
-        lines.collect()
-    }
-
-    fn get(&self, path: &str) -> String {
-        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) else {
-            return String::new();
-        };
-        let mut answer = String::new();
-        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-        let _ = stream.write_all(request.as_bytes());
-        let _ = stream.read_to_string(&mut answer);
-        answer
-    }
-
-    /// Ends it without a warning.
-    pub(super) fn kill(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-
-    /// Ends it as Kubernetes would, and expects a good end.
-    pub(super) fn ends_well(mut self) {
-        kill(Pid::from_raw(i32::try_from(self.process.id()).unwrap()), Signal::SIGTERM).unwrap();
-        let status = self.process.wait().unwrap();
-        assert!(status.success(), "{status}: {}", self.log());
-    }
-}
-
-impl Drop for Reconciler {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        if thread::panicking() {
-            println!("{}", self.log());
-        }
-    }
 }

@@ -3,12 +3,14 @@
 //! There are no controllers, so no pod ever runs: a Job ends when a test says so.
 
 mod kit;
+mod process;
 
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use kit::{Reconciler, World, promise, request};
+use kit::{World, promise, request};
+use process::Reconciler;
 
 #[test]
 #[ignore = "needs a cluster: tests/cluster/run"]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 
-use super::tests::{QUICK, say, server_with, status};
-use super::watch::{Heard, Hearing, Watch};
+use super::super::tests::{QUICK, say, server_with, status};
+use super::{Heard, Hearing, Watch};
 use crate::cluster::ClusterError;
 use crate::contract::kinds::WORK;
 
@@ -26,9 +26,14 @@ fn list(items: &[Value]) -> Value {
 }
 
 fn events(all: &[(&str, Value)]) -> String {
-    all.iter()
-        .map(|(kind, object)| format!("{}\n", json!({"type": kind, "object": object})))
-        .collect()
+    // In the order in which Kubernetes writes them.
+    let line = |(kind, object): &(&str, Value)| {
+        format!(
+            "{{\"type\":\"{kind}\",\"object\":{object}}}
+"
+        )
+    };
+    all.iter().map(line).collect()
 }
 
 /// What it says next, in short.
@@ -110,6 +115,30 @@ async fn a_spec_that_is_not_wanted_is_left_out() {
 }
 
 #[tokio::test]
+async fn one_object_that_is_nested_too_deep_does_not_end_the_watch_of_all() {
+    let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
+    let list =
+        list(&[work("5", json!({"spec": "DEEP", "status": {"s": 1}})), work("6", json!({}))]);
+    let list = list.to_string().replace("\"DEEP\"", &deep);
+    let changed = events(&[("MODIFIED", work("8", json!({"spec": "DEEP"})))]);
+    let changed = changed.replace("\"DEEP\"", &deep);
+    let (cluster, _) = server_with(QUICK, vec![say(200, list), say(200, changed)]);
+    let mut hearing = cluster.watch(&Watch::all(&WORK));
+    let mut said = Vec::new();
+    for _ in 0..5 {
+        said.push(match hearing.next().await.unwrap() {
+            Ok(Heard::There(object) | Heard::Changed(object)) => {
+                (object.resource_version().unwrap().to_owned(), object.spec().is_some())
+            }
+            Ok(other) => (format!("{other:?}"), false),
+            Err(error) => (error.to_string(), false),
+        });
+    }
+    let expected = ["Listing", "5", "6", "Listed", "8"].map(|word| (word.to_owned(), false));
+    assert_eq!(said, expected);
+}
+
+#[tokio::test]
 async fn what_the_server_refuses_is_told_and_asked_again() {
     let (cluster, heard) = server_with(QUICK, vec![status(403, "Forbidden"), say(200, list(&[]))]);
     let mut hearing = cluster.watch(&Watch::all(&WORK));
@@ -125,7 +154,11 @@ async fn a_watch_does_not_keep_others_waiting() {
     // The second answer is the watch's: it says nothing and does not end.
     let (cluster, heard) = server_with(
         QUICK,
-        vec![say(200, list(&[])), super::tests::Play::BeSilent, say(200, json!({"kind": "Work"}))],
+        vec![
+            say(200, list(&[])),
+            super::super::tests::Play::BeSilent,
+            say(200, json!({"kind": "Work"})),
+        ],
     );
     let mut hearing = cluster.watch(&Watch::all(&WORK));
     while next(&mut hearing).await != "listed" {}
