@@ -16,6 +16,9 @@ use crate::support::objects::{KINDS, Kind, key};
 
 /// Namespaces of the cases; `nowhere` is the one that must not be there.
 const NAMESPACES: [&str; 3] = ["team-a", "team-b", "kratix-platform-system"];
+const CRDS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+/// Where Kratix's own kinds are.
+const OURS: &str = "/apis/platform.kratix.io/v1alpha1";
 /// How long a CRD may take to be served.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -48,13 +51,20 @@ pub(crate) fn node() -> &'static Api {
     })
 }
 
-/// Returns the API server that a reconciler works on, with the CRDs in it.
+/// Returns the API server that a reconciler works on, with the CRDs of an installation in it.
 pub(crate) fn reconciled() -> &'static Api {
     static API: OnceLock<Api> = OnceLock::new();
     API.get_or_init(|| {
         let api = Api::connect("BOOKEND_TEST_MANAGER");
         api.install_namespaces();
-        api.install_kinds();
+        for crd in bookend::core::crd::own() {
+            api.must("POST", CRDS, &crd.into_value());
+        }
+        let is_served = |plural| api.ask("GET", &format!("{OURS}/{plural}"), &Value::Null).0 == 200;
+        let end = Instant::now() + PATIENCE;
+        while !["promises", "works"].into_iter().all(is_served) {
+            assert!(Instant::now() < end, "the CRDs of an installation are not served");
+        }
         api
     })
 }
@@ -139,8 +149,7 @@ impl Api {
     fn install_kinds(&self) {
         let crds = bookend::files::yaml::parse_objects(include_bytes!("crds.yaml")).unwrap();
         for crd in crds {
-            let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-            let (status, answer) = self.ask("POST", path, &crd.into_value());
+            let (status, answer) = self.ask("POST", CRDS, &crd.into_value());
             assert!(status == 201 || status == 409, "{answer}");
         }
         let end = Instant::now() + PATIENCE;

@@ -7,6 +7,9 @@ use crate::contract::promise_status::field;
 use crate::contract::status::KRATIX;
 use crate::contract::{Kind, Object, kinds};
 
+/// Says of a field that it holds a whole object.
+const EMBEDDED: &str = "x-kubernetes-embedded-resource";
+
 /// Returns the CRDs of an installation, as they are applied.
 pub fn own() -> Vec<Object> {
     vec![
@@ -82,7 +85,8 @@ fn time() -> Value {
 fn promise_schema() -> Value {
     let workflow = map(json!({"configure": list(anything()), "delete": list(anything())}));
     let spec = map(json!({
-        "api": {"type": "object", "nullable": true, PRESERVE: true},
+        // An object of its own, as in Kratix: its empty `creationTimestamp` is dropped, and the hash of a run with it.
+        "api": {"type": "object", "nullable": true, PRESERVE: true, EMBEDDED: true},
         "dependencies": list(anything()),
         "destinationSelectors": list(map(json!({"matchLabels": labels()}))),
         "requiredPromises": list(map(json!({"name": text(), "version": text()}))),

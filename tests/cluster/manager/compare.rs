@@ -104,7 +104,9 @@ pub(super) fn unused(used: &BTreeSet<&'static str>) -> Vec<&'static str> {
 pub(super) fn ruling(difference: &Difference) -> Option<(&'static str, &'static str)> {
     RULINGS.iter().find_map(|ruling| {
         let mut places = ruling.places.iter();
-        let place = places.find(|place| fits(place, &difference.place))?;
+        let whole = format!("{}: {}", difference.place, difference.what);
+        let fits_it = |place: &&&str| fits(place, &difference.place) || fits(place, &whole);
+        let place = places.find(fits_it)?;
         Some((ruling.because, *place))
     })
 }

@@ -100,39 +100,29 @@ impl World {
         (code == 200).then_some(found)
     }
 
-    /// The events about objects of a case.
-    pub(super) fn events(&self, case: &Case, step: &Step, aliases: &Aliases) -> BTreeSet<String> {
-        let mut about: BTreeSet<String> = case.requests.iter().map(key).collect();
-        about.insert(key(&case.promise));
-        about.extend(step.objects.keys().filter(|it| it.starts_with("Promise/")).cloned());
+    /// The events about objects with these uids.
+    pub(super) fn events(&self, uids: &BTreeSet<String>, aliases: &Aliases) -> BTreeSet<String> {
         let all = self.all(&kinds::EVENT);
         let told = all.iter().filter_map(|it| {
             let regarding = &it["regarding"];
+            let uid = regarding["uid"].as_str().filter(|uid| uids.contains(*uid));
+            uid?;
             let text = |name: &str| regarding[name].as_str().filter(|text| !text.is_empty());
             let kind = text("kind")?;
             let namespace = text("namespace").filter(|_| kind != "Promise").unwrap_or("-");
-            let regarding = format!("{kind}/{namespace}/{}", text("name")?);
-            about.contains(&regarding).then_some(())?;
-            event(it, it["note"].as_str().unwrap_or_default(), &regarding)
+            let about = format!("{kind}/{namespace}/{}", text("name")?);
+            event(it, it["note"].as_str().unwrap_or_default(), &about)
         });
         told.map(|text| aliases.rename(&text)).collect()
     }
 
-    /// How the case stands now, by meaning; events are those not told before.
-    pub(super) fn state(
-        &self,
-        case: &Case,
-        step: &Step,
-        objects: &[Value],
-        aliases: &Aliases,
-        told: &BTreeSet<String>,
-    ) -> State {
+    /// How these objects stand, by meaning.
+    pub(super) fn state(&self, objects: &[Value], aliases: &Aliases) -> State {
         let objects = objects.iter().filter_map(|object| {
             let object: Value = serde_json::from_str(&aliases.rename(&object.to_string())).unwrap();
             Some((key(&object), meaning(&object)?))
         });
-        let events = self.events(case, step, aliases);
-        State { objects: objects.collect(), events: events.difference(told).cloned().collect() }
+        State { objects: objects.collect(), events: BTreeSet::new() }
     }
 }
 

@@ -34,7 +34,7 @@ const FINALIZERS_OUT: [&str; 2] =
 const STATUS_OUT: [&str; 1] = ["resourceBindingVersion"];
 
 /// Keys of ours in the status, beside the list of pipelines and in its entries.
-const OURS: [&str; 4] = ["hash", "run", "trigger", "action"];
+const OURS: [&str; 5] = ["hash", "run", "trigger", "action", "resourcesRun"];
 
 /// What a time is compared as: it is there.
 const TIME: &str = "<TIME>";
@@ -167,6 +167,9 @@ fn owner(object: &mut Value) {
         workflows.retain(|key, value| {
             !["config", "promise", "resource"].contains(&&**key) || !is_empty(value)
         });
+        if workflows.is_empty() {
+            remove(object, "/spec", "workflows");
+        }
     }
     let Some(Value::Object(status)) = object.get_mut("status") else { return };
     status.retain(|key, _| !STATUS_OUT.contains(&&**key));

@@ -1,8 +1,12 @@
 //! Starts a pipeline: the status first, then its rights, its Job, the labels, and the status again.
 
+use serde_json::Value;
+
 use super::{Lane, Next, Phase, Step, Trigger};
+use crate::contract::promise_status::field::OBSERVED_GENERATION;
 use crate::contract::status::{MESSAGE, message, running};
 use crate::core::pipeline::PipelineError;
+use crate::core::promise::{WorkflowAction, WorkflowType};
 use crate::core::workflow::list::Entry;
 use crate::core::workflow::{Action, Draft, Event, Pipelined, State};
 
@@ -39,9 +43,18 @@ impl Lane<'_> {
         }
         let promise_goes =
             self.seen.promise.object.at(&["metadata", "deletionTimestamp"]).is_some();
-        let cannot =
-            !super::is_promise(self.seen) && (promise_goes || !self.seen.promise_is_available);
+        let cannot = !super::is_promise(self.seen)
+            && (promise_goes || !self.seen.promise_is_available || self.promise_is_behind());
         if cannot { Some(State::Waiting) } else { (!self.seen.may_start).then_some(State::Queued) }
+    }
+
+    /// Whether the Promise's own workflow has still to run, or runs, for what the Promise says now: requests come after
+    /// it. Its status may still say that it is available, for what it said before.
+    fn promise_is_behind(&self) -> bool {
+        let promise = self.seen.promise;
+        let observed = promise.object.at(&["status", OBSERVED_GENERATION]).and_then(Value::as_i64);
+        let is_old = observed.is_some_and(|seen| Some(seen) != promise.object.generation());
+        is_old && !promise.pipelines(WorkflowType::Promise, WorkflowAction::Configure).is_empty()
     }
 
     /// Starts a pipeline under the next number.
@@ -117,5 +130,77 @@ impl Lane<'_> {
                 return Ok(number);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::contract::Object;
+    use crate::core::config::Config;
+    use crate::core::promise::Promise;
+    use crate::core::workflow::{Layout, Seen, request};
+
+    fn pipeline(name: &str) -> Value {
+        json!([{
+            "apiVersion": "platform.kratix.io/v1alpha1", "kind": "Pipeline", "metadata": { "name": name },
+            "spec": { "containers": [{ "name": "main", "image": "busybox:1" }] },
+        }])
+    }
+
+    /// Whether a new request is started under a Promise of this generation, of which the first was brought about.
+    fn starts(generation: i64) -> bool {
+        let promise = json!({
+            "apiVersion": "platform.kratix.io/v1alpha1", "kind": "Promise",
+            "metadata": { "name": "things", "uid": "p", "generation": generation },
+            "spec": {
+                "api": {
+                    "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+                    "metadata": { "name": "things.gold.example.com" },
+                    "spec": {
+                        "group": "gold.example.com", "scope": "Namespaced",
+                        "names": { "kind": "Thing", "plural": "things", "singular": "thing" },
+                        "versions": [{
+                            "name": "v1", "served": true, "storage": true,
+                            "schema": { "openAPIV3Schema": { "type": "object" } },
+                        }],
+                    },
+                },
+                "workflows": {
+                    "promise": { "configure": pipeline("up") },
+                    "resource": { "configure": pipeline("one") },
+                },
+            },
+            "status": { "observedGeneration": 1 },
+        });
+        let promise = Promise::from_object(&Object::from_value(promise).unwrap()).unwrap();
+        let object = json!({
+            "apiVersion": "gold.example.com/v1", "kind": "Thing",
+            "metadata": { "name": "a", "namespace": "default", "uid": "r", "generation": 1 }, "spec": {},
+        });
+        let seen = Seen {
+            promise: &promise,
+            object: &Object::from_value(object).unwrap(),
+            workflow: WorkflowType::Resource,
+            jobs: &[],
+            absent: &[],
+            taken: &[],
+            works: &[],
+            config: &Config::default(),
+            layout: Layout::Keyed,
+            may_start: true,
+            promise_is_available: true,
+            now: "2026-01-01T00:00:00Z".parse().unwrap(),
+        };
+        let actions = request::plan(&seen).unwrap().actions;
+        actions.iter().any(|action| matches!(action, Action::Start { .. }))
+    }
+
+    #[test]
+    fn requests_come_after_the_workflow_of_their_promise() {
+        assert!(starts(1));
+        assert!(!starts(2));
     }
 }
