@@ -215,7 +215,8 @@ fn served(shared: &Shared) -> HashMap<Arc<str>, Option<Kind>> {
     served
 }
 
-fn is_established(crd: &Object) -> bool {
+/// Whether objects of a CRD are served.
+pub(super) fn is_established(crd: &Object) -> bool {
     let conditions = crd.at(&["status", "conditions"]).and_then(Value::as_array);
     conditions.into_iter().flatten().any(|condition| {
         condition.get("type") == Some(&"Established".into())
