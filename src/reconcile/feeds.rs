@@ -20,9 +20,6 @@ use crate::effect;
 use crate::exit;
 use crate::files::yaml;
 
-/// The ConfigMap with the settings of the installation, and the key in it (contract.md 11).
-const CONFIG: &str = "kratix";
-const CONFIG_KEY: &str = "config";
 /// Reason of the event about settings that cannot be used; ours.
 const CONFIG_REFUSED: &str = "ConfigRefused";
 /// So many failures in a row are not worth a line: a kind that has just been made is not served at once.
@@ -90,7 +87,7 @@ fn tell(kind: &Kind, error: &ClusterError, failures: u32) {
 pub(super) async fn follow_config(shared: Arc<Shared>) {
     let watch = Watch {
         namespace: Some(shared.settings.namespace.clone()),
-        name: Some(CONFIG.to_owned()),
+        name: Some(kinds::SETTINGS.to_owned()),
         ..Watch::all(&kinds::CONFIG_MAP)
     };
     let mut hearing = shared.cluster.watch(&watch);
@@ -102,7 +99,7 @@ pub(super) async fn follow_config(shared: Arc<Shared>) {
                 match config(&map) {
                     Ok(config) => {
                         for ignored in &config.ignored {
-                            warn!(config_map = CONFIG, "{ignored}");
+                            warn!(config_map = kinds::SETTINGS, "{ignored}");
                         }
                         shared.set_config(config);
                     }
@@ -130,7 +127,7 @@ pub(super) async fn follow_config(shared: Arc<Shared>) {
 /// Says once, of each version of the settings, that they cannot be used.
 async fn refused(shared: &Shared, map: &Object, why: &str) {
     let why = format!("the settings cannot be used, those of before hold: {why}");
-    warn!(config_map = CONFIG, "{why}");
+    warn!(config_map = kinds::SETTINGS, "{why}");
     if shared.tenure.holds() {
         let event = Event::warning(CONFIG_REFUSED, why);
         let instance = &shared.settings.instance;
@@ -145,8 +142,8 @@ fn config(map: &Object) -> Result<Config, String> {
 
 /// Returns the document with the settings.
 fn document(map: &Object) -> Result<Value, String> {
-    let text = map.at(&["data", CONFIG_KEY]).and_then(Value::as_str);
-    let text = text.ok_or_else(|| format!("there is no key `{CONFIG_KEY}`"))?;
+    let text = map.at(&["data", kinds::SETTINGS_KEY]).and_then(Value::as_str);
+    let text = text.ok_or_else(|| format!("there is no key `{}`", kinds::SETTINGS_KEY))?;
     let documents = yaml::parse_objects(text.as_bytes()).map_err(|error| exit::chain(&error))?;
     Ok(documents.into_iter().next().unwrap_or_default().into_value())
 }
@@ -154,7 +151,7 @@ fn document(map: &Object) -> Result<Value, String> {
 /// Asks how long a Lease shall hold (`controllerLeaderElection`), before there is one; what is not told or cannot be
 /// used is ours.
 pub(super) async fn times(cluster: &impl Reads, namespace: &str) -> Times {
-    let key = kinds::CONFIG_MAP.object(Some(namespace), CONFIG);
+    let key = kinds::CONFIG_MAP.object(Some(namespace), kinds::SETTINGS);
     let map = match cluster.get(&key).await {
         Ok(Some(map)) => map,
         Ok(None) => return Times::default(),
@@ -218,7 +215,8 @@ fn served(shared: &Shared) -> HashMap<Arc<str>, Option<Kind>> {
     served
 }
 
-fn is_established(crd: &Object) -> bool {
+/// Whether objects of a CRD are served.
+pub(super) fn is_established(crd: &Object) -> bool {
     let conditions = crd.at(&["status", "conditions"]).and_then(Value::as_array);
     conditions.into_iter().flatten().any(|condition| {
         condition.get("type") == Some(&"Established".into())

@@ -3,10 +3,15 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard as Turn};
+use tokio::time::timeout;
 
 use crate::core::workflow::Pipelined;
+
+/// How long the first is waited for.
+const TURN_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Whose rights: of a pipeline of a Promise, in a namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -31,7 +36,8 @@ struct Grant {
 }
 
 impl Granting {
-    /// Waits for the turn to be the first; `None` when somebody was.
+    /// Waits for the turn to be the first; `None` when somebody was, or when it takes that long: a place whose rights are
+    /// refused slowly shall not hold every worker.
     pub(super) async fn turn(&self, place: &Place, generation: i64) -> Option<Turn<()>> {
         let turn = {
             let mut grants = self.lock();
@@ -41,7 +47,7 @@ impl Granting {
             }
             Arc::clone(&grant.turn)
         };
-        let turn = turn.lock_owned().await;
+        let turn = timeout(TURN_TIME_MAX, turn.lock_owned()).await.ok()?;
         let is_done = self.lock().get(place).is_some_and(|grant| grant.done == Some(generation));
         (!is_done).then_some(turn)
     }
@@ -85,5 +91,16 @@ mod tests {
         assert!(granting.turn(&other, 1).await.is_some());
         granting.forget("p");
         assert!(granting.turn(&place, 1).await.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_long_for_a_first_that_comes_to_no_end() {
+        let granting = Granting::default();
+        let of = Pipelined { action: WorkflowAction::Configure, index: 0 };
+        let place = Place { promise: "p".into(), namespace: "a".into(), of };
+        let _first = granting.turn(&place, 1).await.unwrap();
+        let begun = tokio::time::Instant::now();
+        assert!(granting.turn(&place, 1).await.is_none());
+        assert_eq!(begun.elapsed(), TURN_TIME_MAX);
     }
 }

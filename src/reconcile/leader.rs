@@ -267,7 +267,9 @@ impl<C: Cluster> Election<C> {
         let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
         let spec: &mut Map<String, Value> = map_entry(&mut lease.0, "spec");
         spec.insert("holderIdentity".into(), holder.into());
-        spec.insert("leaseDurationSeconds".into(), duration.as_secs().max(1).into());
+        // Whole seconds, and never less than we reckon with ourselves.
+        let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+        spec.insert("leaseDurationSeconds".into(), seconds.max(1).into());
         spec.insert("renewTime".into(), now.clone().into());
         if is_new {
             let before = spec.get("leaseTransitions").and_then(Value::as_i64);

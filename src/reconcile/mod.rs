@@ -78,6 +78,7 @@ pub fn retry_policy() -> RetryPolicy {
     RetryPolicy {
         tries_max: 3,
         pause_max: Duration::from_millis(500),
+        try_time_max: Duration::from_secs(4),
         total_time_max: Duration::from_secs(2),
         refusal_time_max: Duration::ZERO,
         ..RetryPolicy::default()
@@ -126,6 +127,8 @@ pub async fn run(
             biased;
             signal = &mut stop => End::Asked(signal),
             end = lead(&shared, election.as_mut(), &mut workers) => end,
+            // A cache that nobody keeps true is worse than none.
+            Some(_) = helpers.join_next() => End::Broken,
         }
     };
     shared.queue(WorkflowType::Promise).close();
@@ -153,7 +156,7 @@ pub async fn run(
 enum End {
     /// Somebody has asked, with this signal.
     Asked(&'static str),
-    /// A worker has ended.
+    /// A worker has ended, or who keeps a cache true.
     Broken,
 }
 
@@ -179,6 +182,7 @@ async fn lead(
         }
         // Nothing of what they do may go on; whatever they did is seen by whoever leads next.
         workers.shutdown().await;
+        shared.stand_by();
         warn!("lost the lease: somebody else may lead now");
     }
 }

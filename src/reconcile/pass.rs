@@ -265,7 +265,10 @@ impl Pass<'_> {
                 Ok(None)
             }
             Err(error) => {
-                // What was begun may run; only what is seen next tells.
+                // What was begun may run. What was refused keeps no place: others may start meanwhile.
+                if !self.a_job_runs() {
+                    self.stands(State::Failed);
+                }
                 warn!("failed, will be tried again: {}", exit::chain(&error));
                 if !error.is_unreachable() {
                     let message = message(&error, error.hint());
@@ -274,6 +277,11 @@ impl Pass<'_> {
                 Err(End::Failed)
             }
         }
+    }
+
+    /// Whether a Job of the object runs, as far as is known.
+    fn a_job_runs(&self) -> bool {
+        self.shared.store().jobs_of(self.target).iter().any(|job| job.state.is_running())
     }
 
     /// There is nothing to look at.

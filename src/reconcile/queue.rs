@@ -24,7 +24,7 @@ const LATER_MIN: usize = 256;
 const ACTS_MAX: u32 = 50;
 
 /// How long the news of an object may take that was written before the news that is already here.
-const NEWS_TIME: Duration = Duration::from_millis(100);
+const NEWS_TIME: Duration = Duration::from_millis(200);
 
 /// How much it matters that an object is looked at soon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,5 +1,6 @@
 //! What all tasks of a reconciler share.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -42,6 +43,8 @@ pub(super) struct Shared {
     /// Tells whoever waits for the caches.
     filled: Notify,
     is_config_known: AtomicBool,
+    /// Whether anybody takes from the queues. Whoever only stands by queues nothing: it would never be taken.
+    is_working: AtomicBool,
     store: Mutex<Store>,
     config: Mutex<Arc<Config>>,
     promises: Queue,
@@ -66,6 +69,7 @@ impl Shared {
             apis: Notify::new(),
             filled: Notify::new(),
             is_config_known: AtomicBool::new(false),
+            is_working: AtomicBool::new(false),
             store: Mutex::default(),
             config: Mutex::default(),
             promises: Queue::default(),
@@ -105,7 +109,13 @@ impl Shared {
 
     /// Asks for an object to be looked at.
     pub(super) fn add(&self, target: Target, priority: Priority) {
-        self.queue(target.workflow()).add(target, priority);
+        if self.is_working() {
+            self.queue(target.workflow()).add(target, priority);
+        }
+    }
+
+    fn is_working(&self) -> bool {
+        self.is_working.load(Ordering::Acquire)
     }
 
     /// Asks for every object to be looked at.
@@ -180,6 +190,7 @@ impl Shared {
         for wake in wakes {
             match wake {
                 Wake::One(target, priority) => self.add(target, priority),
+                Wake::Soon(_) | Wake::Ended { .. } if !self.is_working() => {}
                 Wake::Soon(target) => self.queue(target.workflow()).add_soon(target),
                 Wake::RequestsOf(promise) => {
                     let requests = self.store().requests_of(&promise);
@@ -218,10 +229,23 @@ impl Shared {
             self.queue(workflow).clear();
         }
         self.running.clear();
-        let running = self.store().running();
-        for target in running {
+        let (running, targets) = {
+            let store = self.store();
+            (store.running(), store.targets().into_iter().collect::<HashSet<_>>())
+        };
+        // A Job may run of an object that is gone: nobody would ever say that it has ended.
+        for target in running.into_iter().filter(|target| targets.contains(target)) {
             self.running.runs(target);
         }
+        self.is_working.store(true, Ordering::Release);
         self.wake_all();
+    }
+
+    /// Forgets who was to be looked at: somebody else may lead now.
+    pub(super) fn stand_by(&self) {
+        self.is_working.store(false, Ordering::Release);
+        for workflow in WorkflowType::ALL {
+            self.queue(workflow).clear();
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What is known of a Promise beyond the Promise itself.
 
+use super::feeds;
 use super::known::{KnownPromise, is_going};
 use super::pass::{End, Pass};
 use super::store::Feed;
@@ -34,7 +35,10 @@ impl Pass<'_> {
             let feed = Feed::Requests(self.target.promise.clone());
             let is_deleted = is_going(known.object());
             let has_crd = crd.as_ref().is_some_and(|crd| store.crd(crd).is_some());
-            if is_deleted && has_crd && !store.is_filled(&feed) {
+            // While the CRD is not served there can be no request, and nobody lists any.
+            let is_served = crd.as_ref().and_then(|crd| store.crd(crd));
+            let is_served = is_served.is_some_and(|crd| feeds::is_established(&crd));
+            if is_deleted && is_served && !store.is_filled(&feed) {
                 return Ok(None);
             }
             let requests = if is_deleted { store.requests_of(name) } else { Vec::new() };

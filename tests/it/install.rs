@@ -40,7 +40,13 @@ fn find(objects: &[Object], kind: &str, name: &str) -> Value {
 #[test]
 fn it_prints_what_the_snapshot_holds() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/install.yaml");
-    let text = printed(&[]);
+    let mut all = objects(&[]);
+    // These have tests of their own where they are made: here, only that they are there.
+    for made in bookend::core::crd::own().into_iter().chain(bookend::core::admission::policies()) {
+        let place = all.iter().position(|object| *object == made);
+        all.remove(place.unwrap_or_else(|| panic!("no {} {}", made.kind(), made.name())));
+    }
+    let text = bookend::install::text(&all);
     if std::env::var_os(UPDATE).is_some() {
         fs::write(&path, &text).unwrap();
     }

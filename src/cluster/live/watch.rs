@@ -26,10 +26,13 @@ use serde_json::{Map, Value};
 use tower::{Service, ServiceBuilder};
 
 use super::effort::Calls;
-use super::{LiveCluster, PAGE, config};
+use super::{LiveCluster, config};
 use crate::cluster::ClusterError;
 use crate::contract::{Kind, Object};
 
+/// Objects in one page of the list that a watch begins with. Several watches begin at once, and a Job is ten kilobytes: with
+/// pages of 500, a start on a thousand requests took three times the memory of the work itself (docs/scale.md).
+const PAGE: u32 = 50;
 /// Longest wait for the beginning of an answer.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
 /// The pause after the first failure; each further one in a row is twice as long.

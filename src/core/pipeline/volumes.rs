@@ -98,7 +98,17 @@ impl Plan<'_> {
             None => json!({}),
         };
         let shared = shared.map(|name| json!({"name": name, "emptyDir": source}));
-        let own = self.pipeline.spec.volumes.iter().map(to_json);
+        let own = self.pipeline.spec.volumes.iter().map(|volume| {
+            let mut own = to_json(volume);
+            // Those between stages were one folder with the output, if their Pipeline were of today.
+            if self.pipeline.layout == PodLayout::Xaas
+                && volume.name.starts_with(pod::volume::HOP_PREFIX)
+                && own["emptyDir"] == json!({})
+            {
+                own["emptyDir"] = source.clone();
+            }
+            own
+        });
         scheduling.into_iter().chain(shared).chain(own).collect()
     }
 }

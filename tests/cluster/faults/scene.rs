@@ -63,6 +63,10 @@ struct Restore {
 
 impl Drop for Restore {
     fn drop(&mut self) {
+        // After a failure the server may be away, and what is left may tell why.
+        if std::thread::panicking() {
+            return;
+        }
         self.api.remove_all();
         for crd in self.crds.drain(..) {
             replace(self.api, crd);

@@ -16,6 +16,8 @@ pub(crate) const NAMESPACE: &str = "load";
 const GROUP: &str = "load.example.com";
 /// Objects that are created at the same time.
 const AT_ONCE: usize = 16;
+/// How often a server is asked that is not there.
+const TRIES: usize = 300;
 /// Between two looks at whether an API is served.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -132,9 +134,24 @@ pub(crate) async fn create(client: &Client, ask: &Ask, numbers: Range<usize>) {
                 Api::namespaced_with(client.clone(), &ask.namespace, &kind);
             let mut request = DynamicObject::new(&format!("request-{number}"), &kind);
             request.data = json!({ "spec": { "size": number } });
-            api.create(&PostParams::default(), &request).await.unwrap();
+            make(&api, &request).await;
         })
         .await;
+}
+
+/// Creates a request; a server that is away for a moment is asked again.
+async fn make(api: &Api<DynamicObject>, request: &DynamicObject) {
+    let mut tries = TRIES;
+    loop {
+        match api.create(&PostParams::default(), request).await {
+            Ok(_) => return,
+            // It was created by a try whose answer was lost.
+            Err(kube::Error::Api(answer)) if answer.code == 409 => return,
+            Err(error) if tries == 0 => panic!("{error}"),
+            Err(_) => tries -= 1,
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 /// Makes a namespace be there.

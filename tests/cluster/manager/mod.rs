@@ -141,7 +141,8 @@ fn report(cases: &[Case], played: &[Played], began: Instant) {
         println!("  {steps} steps, {all} differences: {reason}");
     }
     println!("places of rulings that did not come up: {:#?}", unused(&used));
-    assert!(wrong.is_empty() && steps == played.len(), "not everything is as recorded, see above");
+    // Steps after one that could not be played have no meaning; that one is wrong, or ruled.
+    assert!(wrong.is_empty(), "not everything is as recorded, see above");
     if env::var_os("BOOKEND_MANAGER").is_none() && cases.len() > 50 {
         assert_eq!(unused(&used), Vec::<&str>::new(), "rulings that no longer come up");
     }

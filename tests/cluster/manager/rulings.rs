@@ -50,8 +50,13 @@ pub(super) const RULINGS: &[Ruling] = &[
         ],
     },
     Ruling {
-        because: "a Promise without a workflow has an empty list of pipelines, as a request has",
-        places: &["* Promise/*/status/kratix/workflows/pipelines: should not be there: []"],
+        because: "a Promise without a workflow says nothing of one",
+        places: &[
+            "* Promise/*/status/kratix/workflows: is missing*",
+            "* Promise/*/status/workflows: is missing*",
+            "* Promise/*/status/workflowsSucceeded: is missing*",
+            "* Promise/*/status/workflowsFailed: is missing*",
+        ],
     },
     Ruling {
         because: "requests are told to run again only when that is asked for, and not when a Promise is new",
@@ -158,10 +163,6 @@ pub(super) const RULINGS: &[Ruling] = &[
         ],
     },
     Ruling {
-        because: "a ClusterRole that two namespaces share keeps the label of the first: they would write it in turns",
-        places: &["permissions * ClusterRole/*/metadata/labels/kratix.io/pipeline-namespace"],
-    },
-    Ruling {
         because: "a request without pipelines is not told to have been reconciled: nothing has run",
         places: &[
             "asset-healthchecks * Event/Normal ReconcileSucceeded *: was not told",
@@ -174,10 +175,7 @@ pub(super) const RULINGS: &[Ruling] = &[
     },
     Ruling {
         because: "how often requests were told to run again is counted in the status; no label is written onto each",
-        places: &[
-            "* Promise/*/status/kratix/resourcesRun: should not be there*",
-            "*/metadata/labels/internal.workflows.kratix.io/run-from-start: is missing*",
-        ],
+        places: &["* Promise/*/status/kratix/resourcesRun: should not be there*"],
     },
     Ruling {
         because: "a Promise that is unavailable while it is renewed says so in an event",

@@ -3,6 +3,7 @@
 //! There are no controllers, so no pod ever runs: a Job ends when a test says so.
 
 mod kit;
+mod older;
 mod process;
 
 use std::time::{Duration, Instant};

@@ -223,3 +223,28 @@ fn a_file_is_migrated_whole_and_once() {
     let none = bookend::local::migrate::migrate(&case.write("none.yaml", more)).unwrap_err();
     assert!(none.to_string().contains("failed to find a Promise"), "{none}");
 }
+
+#[test]
+fn the_command_prints_the_promise_alone_and_notes_beside_it() {
+    let case = xaas(&["true"]);
+    let run = |path: &std::path::Path| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_bookend"));
+        let output = command.env_clear().arg("migrate").arg(path).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, out, notes) = run(&case.args.promise);
+    assert_eq!(code, Some(0));
+    assert!(out.starts_with("apiVersion: platform.kratix.io/v1alpha1\nkind: Promise\n"), "{out}");
+    assert!(!out.contains("note:"), "{out}");
+    assert!(notes.lines().all(|line| line.starts_with("note: Promise `database`: ")), "{notes}");
+    assert_eq!(notes.lines().count(), 3, "{notes}");
+    let both = "kind: Promise\napiVersion: platform.kratix.io/v1alpha1\nmetadata: {name: a}\n\
+                spec: {xaasRequestPipeline: [a], workflows: {resource: {delete: [b]}}}\n";
+    let (code, out, errors) = run(&case.write("both-forms.yaml", both));
+    assert_eq!((code, out.as_str()), (Some(3), ""));
+    assert!(
+        errors.contains("both `spec.xaasRequestPipeline` and `spec.workflows` are set"),
+        "{errors}"
+    );
+}

@@ -93,11 +93,11 @@ async fn a_watch_lists_and_goes_on_where_it_was_interrupted() {
         assert!(words.iter().all(|word| asked[at].contains(word)), "{words:?} in {}", asked[at]);
     };
     let path = "get /apis/platform.kratix.io/v1alpha1/namespaces/team-a/works?";
-    asks(0, &[path, "limit=500", "labelselector=a%2cb%21%3dc", "fieldselector=metadata.name%3dw"]);
+    asks(0, &[path, "limit=50", "labelselector=a%2cb%21%3dc", "fieldselector=metadata.name%3dw"]);
     asks(1, &["watch=true", "resourceversion=7", "allowwatchbookmarks=true"]);
     asks(2, &["watch=true", "resourceversion=9"]);
     asks(3, &["watch=true", "resourceversion=10"]);
-    asks(4, &["limit=500"]);
+    asks(4, &["limit=50"]);
 }
 
 #[tokio::test]

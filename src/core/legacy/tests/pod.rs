@@ -9,6 +9,10 @@ use crate::core::promise::{Promise, WorkflowAction, WorkflowType};
 
 /// Returns the pod of the first pipeline of a Promise whose `spec` is this beside its API.
 fn pod(spec: Value, action: WorkflowAction) -> Value {
+    pod_with(spec, action, &Config::default())
+}
+
+fn pod_with(spec: Value, action: WorkflowAction, config: &Config) -> Value {
     let mut promise = json!({
         "apiVersion": "platform.kratix.io/v1alpha1",
         "kind": "Promise",
@@ -38,7 +42,7 @@ fn pod(spec: Value, action: WorkflowAction) -> Value {
         workflow: WorkflowType::Resource,
         action,
         index: 0,
-        config: &Config::default(),
+        config,
         adapter: &Adapter { image: "adapter:1".into(), pull_secret: None },
         run: 1,
     });
@@ -109,6 +113,16 @@ fn a_chained_pod_has_a_volume_for_each_hop() {
     assert_eq!(pod["serviceAccountName"], "redis-default-promise-pipeline");
     let flags = pod["initContainers"][4]["args"].as_array().unwrap();
     assert!(flags.ends_with(&["--layout".into(), "xaas".into()]), "{flags:?}");
+}
+
+#[test]
+fn volumes_between_stages_are_limited_as_the_shared_ones() {
+    let config = Config { volume_size: Some("1Gi".into()), ..Config::default() };
+    let spec = json!({"xaasRequestPipeline": ["a", "b"]});
+    let pod = pod_with(spec, WorkflowAction::Configure, &config);
+    let limited = pod["volumes"].as_array().unwrap().iter();
+    let limited = limited.filter(|volume| volume["emptyDir"]["sizeLimit"] == "1Gi");
+    assert_eq!(limited.count(), 4, "{}", pod["volumes"]);
 }
 
 #[test]

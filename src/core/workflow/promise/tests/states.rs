@@ -25,7 +25,6 @@ fn a_promise_with_an_api_settles_with_the_recorded_status() {
     let mut expected = summary.clone();
     expected["kratix"] = summary;
     expected["observedGeneration"] = 1.into();
-    expected["kratix"]["workflows"] = json!({"configure": {"pipelines": []}});
     assert_eq!(Value::Object(status), expected);
     assert_eq!(
         world.finalizers(),

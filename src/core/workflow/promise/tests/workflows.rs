@@ -186,3 +186,58 @@ fn the_delete_workflow_runs_once_and_before_anything_goes() {
     assert!(world.jobs.is_empty() && world.requests.is_empty() && world.crds.is_empty());
     assert!(world.finalizers().is_empty());
 }
+
+#[test]
+fn a_request_runs_again_when_its_promise_says_so_and_once() {
+    use crate::core::config::Config;
+    use crate::core::pipeline::run_hash;
+    use crate::core::workflow::{Action, Layout, Seen, request};
+
+    let mut spec = with_api();
+    spec["workflows"] = json!({"resource": {"configure": [a_pipeline("one")]}});
+    let mut object = promise(spec);
+    object.0.insert("status".into(), json!({"kratix": {"resourcesRun": 2}}));
+    let promise = Promise::from_object(&object).unwrap();
+    let request = |resources_run: i64| {
+        let mut request = Object::from_value(json!({
+            "apiVersion": "Example.com/v1", "kind": "Db",
+            "metadata": {
+                "name": "r", "namespace": "a", "uid": "u", "generation": 1,
+                "labels": {labels::PROMISE_NAME: "db"}, "finalizers": request::FINALIZERS,
+            },
+        }))
+        .unwrap();
+        let entry = json!({
+            "name": "one", "phase": "Succeeded", "run": 1, "hash": run_hash(&promise, Some(&request)),
+        });
+        let holder = json!({"pipelines": [entry], "run": 1, "resourcesRun": resources_run});
+        let status = json!({"kratix": {"workflows": {"configure": holder}}});
+        request.0.insert("status".into(), status);
+        request
+    };
+    let starts = |request: &Object| -> Option<Value> {
+        let seen = Seen {
+            promise: &promise,
+            object: request,
+            workflow: WorkflowType::Resource,
+            jobs: &[],
+            absent: &[],
+            taken: &[],
+            works: &[],
+            config: &Config::default(),
+            layout: Layout::Keyed,
+            may_start: true,
+            promise_is_available: true,
+            now: jiff::Timestamp::from_second(5).unwrap(),
+        };
+        let plan = request::plan(&seen).unwrap();
+        let is_started = plan.actions.iter().any(|one| matches!(one, Action::Start { .. }));
+        is_started.then(|| match &plan.actions[0] {
+            Action::Status(status) => status["kratix"]["workflows"]["configure"].clone(),
+            other => panic!("{other:?}"),
+        })
+    };
+    assert_eq!(starts(&request(2)), None);
+    let holder = starts(&request(1)).expect("it is behind");
+    assert_eq!((&holder["resourcesRun"], &holder["trigger"]), (&json!(2), &json!("promise")));
+}
