@@ -300,7 +300,9 @@ impl List {
         }
     }
 
-    fn count(&self, status: &mut Map<String, Value>) {
+    /// Writes the counters of the flat layout.
+    pub(super) fn count(&self, status: &mut Map<String, Value>) {
+        map_entry(map_entry(status, KRATIX), WORKFLOWS);
         let count = |phase: Phase| self.entries.iter().filter(|one| one.phase() == phase).count();
         status.insert(counter::WORKFLOWS.into(), self.entries.len().into());
         status.insert(counter::SUCCEEDED.into(), count(Phase::Succeeded).into());

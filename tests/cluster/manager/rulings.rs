@@ -50,15 +50,6 @@ pub(super) const RULINGS: &[Ruling] = &[
         ],
     },
     Ruling {
-        because: "a Promise without a workflow says nothing of one",
-        places: &[
-            "* Promise/*/status/kratix/workflows: is missing*",
-            "* Promise/*/status/workflows: is missing*",
-            "* Promise/*/status/workflowsSucceeded: is missing*",
-            "* Promise/*/status/workflowsFailed: is missing*",
-        ],
-    },
-    Ruling {
         because: "requests are told to run again only when that is asked for, and not when a Promise is new",
         places: &["* Event/Normal ReconcilingResources *"],
     },

@@ -7,7 +7,7 @@ use super::{Lane, Step, Trigger, is_promise};
 use crate::contract::labels;
 use crate::contract::status::{condition, running};
 use crate::core::pipeline::PipelineError;
-use crate::core::workflow::list::Phase;
+use crate::core::workflow::list::{Layout, Phase};
 use crate::core::workflow::{
     Action, Draft, Event, JobSeen, JobState, State, conditions, prune, trouble,
 };
@@ -101,9 +101,11 @@ impl Lane<'_> {
             let is_untouched = self.list.entries.is_empty() && self.list.trigger.is_none();
             self.list.reset(&[], self.seen.now);
             self.list.trigger = None;
-            // On a Promise nothing is written where there is nothing to say, as recorded.
             if !(is_promise(self.seen) && is_untouched) {
                 self.save(draft);
+            } else if self.seen.layout == Layout::Flat {
+                // Kratix's CRD of Promises asks for the counters in every status.
+                self.list.count(&mut draft.status);
             }
             let found = conditions::get(&draft.status, condition::CONFIGURE_WORKFLOW_COMPLETED);
             if found.is_some() && !self.is_marked_complete(draft) {
