@@ -54,6 +54,9 @@ pub struct Carried {
     /// Whether actions are left that were not done, and nothing has failed: the next plan is due at once, unless we
     /// may not act any more.
     pub is_cut_short: bool,
+    /// Whether it was cut short by objects that are being deleted already: there is nothing to do but to wait for their
+    /// end.
+    pub waits_for_ends: bool,
 }
 
 /// Carries out a plan. An error ends it; what was done before it stays done.

@@ -79,7 +79,7 @@ impl<C: Cluster, K: Reads> Work<'_, C, K> {
     /// Deletes what is left of a kind, save what a label says to be of a namesake in another namespace; returns whether
     /// there was nothing.
     pub(super) async fn none_left(
-        &self,
+        &mut self,
         kind: &Kind,
         namespace: &str,
         wanted: &[(&'static str, String)],
@@ -92,11 +92,12 @@ impl<C: Cluster, K: Reads> Work<'_, C, K> {
             found.label(labels::RESOURCE_NAMESPACE).is_none_or(|of| Some(of) == own)
         };
         left.retain(is_own);
-        for object in &left {
-            if object.text_at(&["metadata", "deletionTimestamp"]).is_none() {
-                self.delete(&object.key(kind), None).await?;
-            }
+        let is_going =
+            |object: &Object| object.text_at(&["metadata", "deletionTimestamp"]).is_some();
+        for object in left.iter().filter(|object| !is_going(object)) {
+            self.delete(&object.key(kind), None).await?;
         }
+        self.carried.waits_for_ends = !left.is_empty() && left.iter().all(is_going);
         Ok(left.is_empty())
     }
 

@@ -1,6 +1,7 @@
 //! One pass over one object: what is known of it, what is to be done, and doing it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::field::Empty;
@@ -23,6 +24,9 @@ use crate::files::yaml;
 
 /// How often a plan is made anew within one pass because of what was found on the way.
 const ROUNDS_MAX: u32 = 4;
+
+/// When to look again for the end of objects that are being deleted.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Looks at one object, and does what is to be done.
 pub(super) async fn over(shared: &Shared, target: &Target) -> Outcome {
@@ -251,6 +255,10 @@ impl Pass<'_> {
                 if plan.actions.is_empty() {
                     let wake_at = plan.wake_at.map(|at| self.shared.instant_of(at));
                     return Ok(Some(End::Settled(wake_at)));
+                }
+                if carried.waits_for_ends {
+                    // Some of them nobody watches.
+                    return Ok(Some(End::Settled(Some(Instant::now() + LOOK_AGAIN))));
                 }
                 if carried.absent.is_empty() && carried.taken.is_empty() {
                     return Ok(Some(End::Acted));

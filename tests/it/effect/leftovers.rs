@@ -32,6 +32,12 @@ async fn works_of_a_namesake_in_another_namespace_stay() {
     assert_eq!(left.iter().map(Object::name).collect::<Vec<_>>(), ["namesake"]);
     let carried = scene.pass_with(&real, &real, &[], plan(none_left())).await.1.unwrap();
     assert!(!carried.is_cut_short, "nothing of its own is left");
+    let mut going = Object::new(&kinds::WORK, Some("team"), "going");
+    going.set_label(own.0, own.1);
+    going.set_metadata("deletionTimestamp", "2026-01-01T00:00:00Z");
+    real.place(&kinds::WORK, &going).unwrap();
+    let carried = scene.pass_with(&real, &real, &[], plan(none_left())).await.1.unwrap();
+    assert!(carried.is_cut_short && carried.waits_for_ends, "it goes by itself");
 }
 
 #[tokio::test]
