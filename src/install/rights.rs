@@ -61,8 +61,9 @@ fn cluster_rules(escalate: bool) -> Vec<Value> {
         rules.push(of(&kind, &MAKES));
     }
     if !escalate {
-        // What its own steps do: it must have it to grant it.
+        // What its own steps and the status sidecar do: it must have it to grant it.
         rules.push(of(&kinds::WORK, &["update"]));
+        rules.push(of(&kinds::POD, &["get"]));
     }
     rules
 }

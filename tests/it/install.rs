@@ -229,7 +229,7 @@ fn the_page_knows_the_settings() {
     let table = table.split("\n\n").next().unwrap();
     let keys: Vec<_> =
         table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
-    assert_eq!(keys.len(), 11);
+    assert_eq!(keys.len(), 12);
     for key in keys.into_iter().filter(|key| !key.starts_with("controllerLeaderElection")) {
         let wrong = key.rsplit('.').fold(json!([[]]), |value, part| json!({ part: value }));
         let error = bookend::core::config::Config::from_value(&wrong).unwrap_err();
