@@ -351,7 +351,6 @@ fn a_request_of_kratix_is_taken_over_as_it_is() {
     }
 }
 
-/// A Job whose status container did not run leaves no mark: the original loops for ever.
 #[test]
 fn a_job_that_is_gone_is_looked_for_and_run_again_under_a_new_number() {
     let mut scene = Scene::new(&["one"], &[], Layout::Keyed);
