@@ -256,7 +256,7 @@ async fn metadata_is_all_that_is_asked_for_and_kept() {
     let found = cluster.list_metadata(&WORK, Some("team-a"), &[]).await.unwrap();
     assert_eq!(
         found[0].clone().into_value(),
-        json!({"kind": "Work", "apiVersion": "platform.kratix.io/v1alpha1", "metadata": {"name": "w"}})
+        json!({"kind": "Work", "apiVersion": WORK.api_version(), "metadata": {"name": "w"}})
     );
     assert!(
         heard.lock().unwrap()[0].1[0]

@@ -130,6 +130,14 @@ pub enum RunError {
     /// What was planned could not be done.
     #[error(transparent)]
     Effect(#[from] EffectError),
+    /// Plan after plan, and no Job runs: something that lies in the cluster is in the way.
+    #[error("the workflow of {object} comes to no end: no Job runs after {plans} plans in a row")]
+    NoEnd {
+        /// Whose workflow.
+        object: String,
+        /// How many plans.
+        plans: u32,
+    },
     /// A Work holds a path that leaves its folder; none of ours does.
     #[error("failed to write `{path}` of a Work: it is not a relative path without `..`")]
     OutsidePath {
@@ -194,6 +202,7 @@ impl Fault for RunError {
             | Self::NoName { .. }
             | Self::Schema { .. }
             | Self::Job(_)
+            | Self::NoEnd { .. }
             | Self::OutsidePath { .. }
             | Self::Work(_) => Exit::Input,
         }
@@ -234,7 +243,7 @@ impl Fault for RunError {
                     .into(),
             ),
             Self::NotOne { .. } => Some("keep one of them in the file".into()),
-            Self::OutsidePath { .. } | Self::Work(_) => {
+            Self::NoEnd { .. } | Self::OutsidePath { .. } | Self::Work(_) => {
                 Some("run it again with another folder for `--cluster`".into())
             }
         }

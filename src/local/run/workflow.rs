@@ -26,7 +26,7 @@ use crate::steps::Clock;
 
 /// Image of the platform's containers; never pulled, they run in this process.
 const ADAPTER_IMAGE: &str = "bookend";
-/// How often a plan is made again when somebody else was faster.
+/// How often a plan is made again when somebody else was faster, or when nothing has come of it.
 const TRIES_MAX: u32 = 50;
 
 /// A workflow that is about to run.
@@ -54,6 +54,13 @@ pub(super) struct Ran {
     pub(super) warnings: Vec<String>,
 }
 
+/// What a pass has found by asking the cluster itself, for the next one.
+#[derive(Default)]
+struct Found {
+    absent: Vec<String>,
+    taken: Vec<String>,
+}
+
 /// How a pass over the workflow ended.
 enum Pass {
     /// There may be a Job to run now, or another pass is due.
@@ -68,9 +75,9 @@ impl<E: Engine> Workflow<'_, E> {
         let resumed_at = self.begin().await?;
         let mut ran =
             Ran { ending: Ending::Done, pipelines: Vec::new(), resumed_at, warnings: Vec::new() };
-        let (mut absent, mut tries) = (Vec::new(), 0);
+        let (mut found, mut tries) = (Found::default(), 0);
         loop {
-            match self.pass(&mut absent).await {
+            match self.pass(&mut found).await {
                 Ok(Pass::End(Step::Done)) => return Ok(ran),
                 Ok(Pass::End(Step::Not(_))) => {
                     ran.ending = failed(&ran.pipelines);
@@ -85,7 +92,14 @@ impl<E: Engine> Workflow<'_, E> {
             }
             let jobs = self.jobs().await?;
             let runs = |job: &Object| JobSeen::from_object(job).state == JobState::Running;
-            let Some(job) = jobs.into_iter().find(runs) else { continue };
+            let Some(job) = jobs.into_iter().find(runs) else {
+                tries += 1;
+                if tries < TRIES_MAX {
+                    continue;
+                }
+                return Err(RunError::NoEnd { object: self.key.to_string(), plans: tries });
+            };
+            tries = 0;
             let pipeline = job.label(labels::PIPELINE_NAME).unwrap_or_default().to_owned();
             let ended = self.run_one(job, &mut ran).await;
             if let Some(waits) = self.waiting(&pipeline).await? {
@@ -96,7 +110,7 @@ impl<E: Engine> Workflow<'_, E> {
                 return Ok(ran);
             }
             if let Err(error) = ended {
-                self.pass(&mut absent).await?;
+                self.pass(&mut found).await?;
                 return Err(error);
             }
         }
@@ -140,18 +154,18 @@ impl<E: Engine> Workflow<'_, E> {
     }
 
     /// Plans once, and does what is planned.
-    async fn pass(&self, absent: &mut Vec<String>) -> Result<Pass, RunError> {
+    async fn pass(&self, found: &mut Found) -> Result<Pass, RunError> {
         let object = self.object().await?;
         let jobs: Vec<_> = self.jobs().await?.iter().map(JobSeen::from_object).collect();
-        let looked_for = std::mem::take(absent);
+        let before = std::mem::take(found);
         let config = Config::default();
-        let seen = self.seen(&object, &jobs, &looked_for, &config);
+        let seen = self.seen(&object, &jobs, &before, &config);
         let mut draft = Draft::new(&seen);
         let step = match self.action {
             WorkflowAction::Configure => engine::configure(&seen, &mut draft)?,
             WorkflowAction::Delete => engine::delete(&seen, &mut draft)?,
         };
-        *absent = self.carry_out(&seen, draft).await?;
+        *found = self.carry_out(&seen, draft).await?;
         Ok(match step {
             Step::Not(State::Running | State::Queued | State::Waiting) => Pass::On,
             step => Pass::End(step),
@@ -162,7 +176,8 @@ impl<E: Engine> Workflow<'_, E> {
     async fn hold(&self) -> Result<(), RunError> {
         let object = self.object().await?;
         let config = Config::default();
-        let seen = self.seen(&object, &[], &[], &config);
+        let nothing = Found::default();
+        let seen = self.seen(&object, &[], &nothing, &config);
         let mut draft = Draft::new(&seen);
         engine::hold(&seen, &mut draft, self.action);
         self.carry_out(&seen, draft).await.map(|_| ())
@@ -172,7 +187,7 @@ impl<E: Engine> Workflow<'_, E> {
         &'s self,
         object: &'s Object,
         jobs: &'s [JobSeen],
-        absent: &'s [String],
+        found: &'s Found,
         config: &'s Config,
     ) -> Seen<'s> {
         Seen {
@@ -180,8 +195,8 @@ impl<E: Engine> Workflow<'_, E> {
             object,
             workflow: self.kind,
             jobs,
-            absent,
-            taken: &[],
+            absent: &found.absent,
+            taken: &found.taken,
             works: &[],
             config,
             layout: Layout::Flat,
@@ -191,8 +206,8 @@ impl<E: Engine> Workflow<'_, E> {
         }
     }
 
-    /// Carries out what is planned; returns the names of Jobs that are not there.
-    async fn carry_out(&self, seen: &Seen<'_>, draft: Draft) -> Result<Vec<String>, RunError> {
+    /// Carries out what is planned.
+    async fn carry_out(&self, seen: &Seen<'_>, draft: Draft) -> Result<Found, RunError> {
         let mut plan = draft.finish(State::Running);
         // A folder asks nobody for rights, and nobody watches its events.
         plan.actions.retain(|action| !matches!(action, Action::Grant(_) | Action::Tell(_)));
@@ -205,7 +220,8 @@ impl<E: Engine> Workflow<'_, E> {
             may_go_on: &|| true,
             instance: ADAPTER_IMAGE,
         };
-        Ok(effect::carry_out(&hands, seen, &plan).await?.absent)
+        let carried = effect::carry_out(&hands, seen, &plan).await?;
+        Ok(Found { absent: carried.absent, taken: carried.taken })
     }
 
     /// Runs the pod of a Job, and ends the Job as a cluster would.

@@ -47,15 +47,15 @@ async fn next(hearing: &mut Hearing) -> String {
         Ok(Heard::Gone(object)) => ("gone", object),
         Err(error) => return format!("error: {error}"),
     };
-    assert_eq!((object.kind(), object.api_version()), ("Work", "platform.kratix.io/v1alpha1"));
+    assert_eq!((object.kind(), object.api_version()), ("Work", &*WORK.api_version()));
     assert_eq!(object.at(&["metadata", "managedFields"]), Some(&json!([{"manager": "somebody"}])));
     format!("{word} {}", object.resource_version().unwrap())
 }
 
 #[tokio::test]
 async fn a_watch_lists_and_goes_on_where_it_was_interrupted() {
-    let typed = json!({"kind": "Work", "apiVersion": "platform.kratix.io/v1alpha1"});
-    let bookmark = json!({"kind": "Work", "apiVersion": "platform.kratix.io/v1alpha1",
+    let typed = json!({"kind": "Work", "apiVersion": WORK.api_version()});
+    let bookmark = json!({"kind": "Work", "apiVersion": WORK.api_version(),
         "metadata": {"resourceVersion": "9"}});
     let expired = json!({"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"});
     let (cluster, heard) = server_with(

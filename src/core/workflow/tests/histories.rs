@@ -10,14 +10,14 @@ use crate::core::workflow::State;
 const HISTORIES: u64 = 100_000;
 /// In how many tests.
 const PARTS: u64 = 4;
-/// Set to a seed, it replays that history and prints what happened.
-const SEED: &str = "BOOKEND_TEST_SEED";
+/// Set to a seed, it replays that history and prints what happened. Read when this is compiled: not even the tests of
+/// `core` ask the environment.
+const SEED: Option<&str> = option_env!("BOOKEND_TEST_SEED");
 /// Set to a number, it is that of the histories.
-const COUNT: &str = "BOOKEND_TEST_HISTORIES";
+const COUNT: Option<&str> = option_env!("BOOKEND_TEST_HISTORIES");
 
-#[expect(clippy::disallowed_methods, reason = "a test is told by its environment what to replay")]
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
+fn number(setting: Option<&str>) -> Option<u64> {
+    setting.map(|text| text.parse().expect("a number"))
 }
 
 fn promises_of(seed: u64) -> usize {
@@ -54,7 +54,9 @@ fn live_through(part: u64) {
     for seed in (0..count).map(|index| index * PARTS + part) {
         let mut world = world(seed, false);
         let ended = catch_unwind(AssertUnwindSafe(|| live(seed, &mut world)));
-        let Ok(state) = ended else { panic!("a history failed: replay it with {SEED}={seed}") };
+        let Ok(state) = ended else {
+            panic!("a history failed: replay it with BOOKEND_TEST_SEED={seed}")
+        };
         *endings.entry(state).or_default() += 1;
         plans += world.ledger.plans;
         actions += world.ledger.actions;
