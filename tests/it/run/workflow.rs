@@ -341,3 +341,24 @@ fn runs_at_once_on_one_cluster_do_not_disturb_each_other() {
     });
     assert_eq!(case.list(&kinds::WORK).len(), 6);
 }
+
+/// A Job that lies under the name of the next run and is somebody else's: the run takes the next number.
+#[test]
+fn a_name_that_is_taken_is_passed_over() {
+    needs_namespaces!();
+    let case = resource(&pipeline("p", "echo made > /kratix/output/name"));
+    case.succeeds();
+    let cluster = case.cluster();
+    let mut request = case.list(&DATABASE)[0].clone();
+    request.0.remove("status");
+    let mut job = case.list(&kinds::JOB)[0].clone();
+    for field in ["labels", "annotations"] {
+        job.metadata_mut().remove(field);
+    }
+    // The first run is forgotten, so the next one has its number again, but its Job belongs to nobody that is known.
+    cluster.place(&DATABASE, &request).unwrap();
+    cluster.place(&kinds::JOB, &job).unwrap();
+    case.succeeds();
+    let names: Vec<_> = case.list(&kinds::JOB).iter().map(|job| job.name().to_owned()).collect();
+    assert_eq!((names.len(), names.contains(&job.name().to_owned())), (2, true), "{names:?}");
+}
