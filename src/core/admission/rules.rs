@@ -271,7 +271,11 @@ fn of_permissions() -> Vec<Rule> {
     let rule = |name, summary, breaks: &str, says: &str| {
         each_of("permissions", name, summary, breaks, says)
     };
-    let is_set = |key: &str| format!("(has(e.permission.{key}) && e.permission.{key}.size() > 0)");
+    let is_set = |key: &str| {
+        format!(
+            "(has(e.permission.{key}) && e.permission.{key} != null && e.permission.{key}.size() > 0)"
+        )
+    };
     let (verbs, urls) = (is_set("verbs"), is_set("nonResourceURLs"));
     vec![
         rule(

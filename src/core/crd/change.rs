@@ -60,9 +60,12 @@ impl ChangeError {
     /// Returns what to do next.
     pub fn hint(&self) -> String {
         match self {
-            Self::Taken { .. } => "give the API another plural or group".into(),
+            Self::Taken { .. } => {
+                "delete this Promise, and apply it again with another plural or group of its API"
+                    .into()
+            }
             Self::Foreign { crd, promise } => format!(
-                "choose another plural or group; or hand it over, which also lets it go with the Promise: \
+                "delete this Promise, and apply it again with another plural or group; or hand it over, which also lets it go with the Promise: \
                  `kubectl label crd {crd} {}={promise}`",
                 labels::PROMISE_NAME
             ),

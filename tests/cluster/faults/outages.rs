@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
@@ -17,6 +17,8 @@ use super::weather::Weather;
 const REQUESTS: usize = 100;
 /// How often the API server goes away.
 const RESTARTS: usize = 3;
+/// How long an API server may take until it is ready.
+const READY_TIME_MAX: Duration = Duration::from_secs(180);
 
 #[test]
 #[ignore = "needs a cluster: tests/cluster/run"]
@@ -94,7 +96,8 @@ pub(super) fn control_plane() -> PathBuf {
     folder
 }
 
-/// Ends the API server as `kill -9` does, and starts it again with the same words.
+/// Ends the API server as `kill -9` does, starts it again with the same words, and returns once it is ready: how long
+/// that takes is the machine's affair, and is not what is tested.
 async fn restart_api_server() {
     let folder = control_plane();
     let file = folder.join("pid/kube-apiserver");
@@ -110,16 +113,36 @@ async fn restart_api_server() {
     while fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let log = fs::File::options().append(true).open(folder.join("log/kube-apiserver")).unwrap();
-    let mut child = Command::new(program)
-        .args(&words[1..])
-        .current_dir(&folder)
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().unwrap())
-        .stderr(log)
-        .spawn()
-        .unwrap();
-    // `down` ends whoever is named there.
-    fs::write(file, child.id().to_string()).unwrap();
+    let log = folder.join("log/kube-apiserver");
+    let start = || {
+        let log = fs::File::options().append(true).open(&log).unwrap();
+        let child = Command::new(&program)
+            .args(&words[1..])
+            .current_dir(&folder)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        // `down` ends whoever is named there.
+        fs::write(&file, child.id().to_string()).unwrap();
+        child
+    };
+    let mut child = start();
+    let begun = Instant::now();
+    let client = Client::try_default().await.unwrap();
+    let ready = || http::Request::get("/readyz").body(Vec::new()).unwrap();
+    while let Err(error) = client.request_text(ready()).await {
+        let tail = || {
+            let text = fs::read_to_string(&log).unwrap_or_default();
+            text.lines().rev().take(20).map(|line| format!("{line}\n")).collect::<String>()
+        };
+        assert!(begun.elapsed() < READY_TIME_MAX, "{error}; its log, last line first:\n{}", tail());
+        if let Some(code) = child.try_wait().unwrap() {
+            println!("the API server has ended ({code}), its log, last line first:\n{}", tail());
+            child = start();
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     std::thread::spawn(move || child.wait());
 }
