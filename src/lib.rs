@@ -2,7 +2,7 @@
 //!
 //! In a pipeline's pod users' containers run between three containers of the platform. This library is those
 //! three ([`steps`]), the decisions they make ([`core`], which touches nothing), the seams to the world
-//! ([`cluster`], [`files`]), a runner that needs no cluster ([`local`]), a controller
+//! ([`cluster`], [`files`], [`store`]), a runner that needs no cluster ([`local`]), a controller
 //! ([`reconcile`]) with what it needs in a cluster ([`install`]), and the command line ([`cli`]).
 //! The names that Kratix fixes stand in [`contract`].
 
@@ -10,6 +10,7 @@ pub mod cli;
 pub mod cluster;
 pub mod contract;
 pub mod core;
+pub mod destination;
 pub mod effect;
 pub mod exit;
 pub mod files;
@@ -21,4 +22,5 @@ pub mod reconcile;
 pub mod report;
 pub mod show;
 pub mod steps;
+pub mod store;
 pub mod telemetry;

@@ -4,7 +4,7 @@
 pub const WORKFLOWS_CLEANUP: &str = "kratix.io/workflows-cleanup";
 /// The delete workflow; on a Promise that has one and on every request.
 pub const DELETE_WORKFLOWS: &str = "kratix.io/delete-workflows";
-/// Works of a request.
+/// Works of a request; on a Work, its WorkPlacements.
 pub const WORK_CLEANUP: &str = "kratix.io/work-cleanup";
 /// Works of a Promise.
 pub const DEPENDENCIES_CLEANUP: &str = "kratix.io/dependencies-cleanup";
@@ -19,8 +19,15 @@ pub const REVISION_CLEANUP: &str = "kratix.io/revision-cleanup";
 /// A kind of Kratix's that we do not make; on requests that Kratix has seen.
 pub const RESOURCE_BINDING_CLEANUP: &str = "kratix.io/resource-binding-cleanup";
 
+/// Files in a state store; on a WorkPlacement.
+pub const REPO_CLEANUP: &str = "finalizers.workplacement.kratix.io/repo-cleanup";
+/// The state file of mode `none`; on a WorkPlacement.
+pub const DOT_FILES_CLEANUP: &str = "finalizers.workplacement.kratix.io/kratix-dot-files-cleanup";
+/// WorkPlacements and canaries; on a Destination with `cleanup: all`.
+pub const DESTINATION_CLEANUP: &str = "kratix.io/destination-cleanup";
+
 /// All of them; a test compares them with `docs/contract.md`.
-pub const ALL: [&str; 9] = [
+pub const ALL: [&str; 12] = [
     WORKFLOWS_CLEANUP,
     DELETE_WORKFLOWS,
     WORK_CLEANUP,
@@ -30,4 +37,7 @@ pub const ALL: [&str; 9] = [
     API_CRD_CLEANUP,
     REVISION_CLEANUP,
     RESOURCE_BINDING_CLEANUP,
+    REPO_CLEANUP,
+    DOT_FILES_CLEANUP,
+    DESTINATION_CLEANUP,
 ];

@@ -116,6 +116,15 @@ pub const WORK: Kind = Kind::fixed(KRATIX_GROUP, KRATIX_VERSION, "Work", "works"
 /// `destinations.platform.kratix.io`.
 pub const DESTINATION: Kind =
     Kind::fixed(KRATIX_GROUP, KRATIX_VERSION, "Destination", "destinations", false);
+/// `workplacements.platform.kratix.io`.
+pub const WORK_PLACEMENT: Kind =
+    Kind::fixed(KRATIX_GROUP, KRATIX_VERSION, "WorkPlacement", "workplacements", true);
+/// `gitstatestores.platform.kratix.io`.
+pub const GIT_STATE_STORE: Kind =
+    Kind::fixed(KRATIX_GROUP, KRATIX_VERSION, "GitStateStore", "gitstatestores", false);
+/// `bucketstatestores.platform.kratix.io`.
+pub const BUCKET_STATE_STORE: Kind =
+    Kind::fixed(KRATIX_GROUP, KRATIX_VERSION, "BucketStateStore", "bucketstatestores", false);
 /// `jobs.batch`.
 pub const JOB: Kind = Kind::fixed("batch", "v1", "Job", "jobs", true);
 /// `configmaps`.

@@ -49,6 +49,14 @@ pub const STATUS_SIDECAR: &str = "bookend/status-sidecar";
 pub const ANSWERED_RUN: &str = "bookend/answered-run";
 /// Version of a Promise.
 pub const PROMISE_VERSION: &str = "kratix.io/promise-version";
+/// Name of the Work that a WorkPlacement is of.
+pub const WORK: &str = "kratix.io/work";
+/// Id of the workload group that a WorkPlacement is of.
+pub const WORKLOAD_GROUP_ID: &str = "kratix.io/workload-group-id";
+/// Name of the Destination that a WorkPlacement is for.
+pub const TARGET_DESTINATION: &str = "kratix.io/targetDestinationName";
+/// `true` on a WorkPlacement whose Destination matches the selectors no more.
+pub const MISPLACED: &str = "kratix.io/misplaced";
 /// Who manages a Job; see [`MANAGED_BY_KRATIX`].
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Value of [`MANAGED_BY`] without which Kratix does not see a Job (contract.md 3.4).
@@ -72,7 +80,7 @@ pub const JOB_RESOURCE_KIND: &str = "kratix.io/job-resource-kind";
 pub const JOB_RESOURCE_API_VERSION: &str = "kratix.io/job-resource-api-version";
 
 /// Labels and annotations of this file that a test compares with `docs/contract.md`.
-pub const ALL: [&str; 30] = [
+pub const ALL: [&str; 34] = [
     PROMISE_NAME,
     RESOURCE_NAME,
     RESOURCE_NAMESPACE,
@@ -94,6 +102,10 @@ pub const ALL: [&str; 30] = [
     STATUS_SIDECAR,
     ANSWERED_RUN,
     PROMISE_VERSION,
+    WORK,
+    WORKLOAD_GROUP_ID,
+    TARGET_DESTINATION,
+    MISPLACED,
     MANAGED_BY,
     TRACE_PARENT,
     TRACE_STATE,
