@@ -4,6 +4,7 @@
 //! race reads again and makes the same change of what is there now.
 
 mod error;
+pub mod git;
 
 use std::fmt;
 
