@@ -65,6 +65,8 @@ pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Value of [`MANAGED_BY`] without which Kratix does not see a Job (contract.md 3.4).
 pub const MANAGED_BY_KRATIX: &str = "Kratix";
 
+/// Names of those who wait for a Lease, in order, with blanks between them; ours.
+pub const WAITING: &str = "bookend/waiting";
 /// Trace parent; on Works, Jobs and pods.
 pub const TRACE_PARENT: &str = "kratix.io/trace-parent";
 /// Trace state; on Works, Jobs and pods.
@@ -111,6 +113,7 @@ pub const ALL: [&str; 35] = [
     MISPLACED,
     FOLDER,
     MANAGED_BY,
+    WAITING,
     TRACE_PARENT,
     TRACE_STATE,
     DRY_RUN_RESOURCE_NAME,
