@@ -211,7 +211,10 @@ fn setup(object: &Object) -> Result<Setup, DestinationError> {
         _ if kind == kinds::BUCKET_STATE_STORE.kind => true,
         _ if kind == kinds::GIT_STATE_STORE.kind => false,
         _ => {
-            return Err(DestinationError::UnknownStoreKind { name: name(), found: kind.to_owned() });
+            return Err(DestinationError::UnknownStoreKind {
+                name: name(),
+                found: kind.to_owned(),
+            });
         }
     };
     let store =
