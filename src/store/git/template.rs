@@ -5,8 +5,17 @@ use std::str::FromStr;
 use crate::core::placement::Change;
 
 /// What a template may say. The rest of `about` stands under `annotation:` and `label:`.
-const KNOWN: &[&str] =
-    &["name", "promise", "resource", "namespace", "pipeline", "workflow", "destination", "work", "user"];
+const KNOWN: &[&str] = &[
+    "name",
+    "promise",
+    "resource",
+    "namespace",
+    "pipeline",
+    "workflow",
+    "destination",
+    "work",
+    "user",
+];
 /// Starts of the names of what else a template may say.
 const FAMILIES: &[&str] = &["annotation:", "label:"];
 
@@ -52,9 +61,11 @@ impl Template {
                 continue;
             }
             let Some((key, after)) = after.split_once('}').filter(|_| brace == "{") else {
-                return Err(error(format!("has a `{brace}` alone; `{brace}{brace}` stands for one")));
+                return Err(error(format!(
+                    "has a `{brace}` alone; `{brace}{brace}` stands for one"
+                )));
             };
-            let of_family = |family: &&str| key.len() > family.len() && key.starts_with(**family);
+            let of_family = |family: &&str| key.len() > family.len() && key.starts_with(*family);
             if !KNOWN.contains(&key) && !FAMILIES.iter().any(of_family) {
                 return Err(error(format!(
                     "asks for `{}`; there are {}, annotation:KEY and label:KEY",

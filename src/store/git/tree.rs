@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use git2::{ErrorCode, ObjectType, Oid, Repository, Tree, TreeBuilder};
+use git2::{ObjectType, Oid, Repository, Tree};
 
 use super::trouble::Failure;
 use crate::core::placement::StorePath;
 use crate::store::Trouble;
+use crate::store::edits::Entry as Name;
 
 /// Mode of a folder.
-const FOLDER: i32 = 0o040_000;
+pub(super) const FOLDER: i32 = 0o040_000;
 /// Mode of a file.
 const FILE: i32 = 0o100_644;
 /// Mode bits that tell what an entry is; in the rest stand the rights of a file.
@@ -114,6 +115,62 @@ pub(super) fn content(
     Ok(odb.read(id)?.data().to_vec())
 }
 
+/// Returns the names in a folder; none when there is no such folder.
+pub(super) fn names(
+    repository: &Repository,
+    root: Option<&Tree<'_>>,
+    folder: &StorePath,
+) -> Result<Vec<Name>, git2::Error> {
+    let Some((id, FOLDER)) = find(repository, root, folder)? else { return Ok(Vec::new()) };
+    let tree = repository.find_tree(id)?;
+    let name = |entry: git2::TreeEntry<'_>| {
+        let name = String::from_utf8_lossy(entry.name_bytes()).into_owned();
+        Name { name, is_folder: entry.filemode() == FOLDER }
+    };
+    Ok(tree.iter().map(name).collect())
+}
+
+/// Something that was found.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found {
+    /// Its id.
+    pub(super) id: Oid,
+    /// Whether it is a file.
+    pub(super) is_file: bool,
+    /// Whether it is a folder.
+    pub(super) is_folder: bool,
+}
+
+/// Finds many paths, one after the other: a folder is read once for all files in it.
+pub(super) struct Finder<'repo, 'root> {
+    repository: &'repo Repository,
+    root: Option<&'root Tree<'repo>>,
+    folder: Option<(StorePath, Option<Tree<'repo>>)>,
+}
+
+impl<'repo, 'root> Finder<'repo, 'root> {
+    pub(super) fn new(repository: &'repo Repository, root: Option<&'root Tree<'repo>>) -> Self {
+        Self { repository, root, folder: None }
+    }
+
+    pub(super) fn find(&mut self, path: &StorePath) -> Result<Option<Found>, git2::Error> {
+        let Some((folder, name)) = path.split() else { return Ok(None) };
+        if self.folder.as_ref().is_none_or(|(at, _)| *at != folder) {
+            let tree = match find(self.repository, self.root, &folder)? {
+                Some((id, FOLDER)) => Some(self.repository.find_tree(id)?),
+                _ => None,
+            };
+            self.folder = Some((folder, tree));
+        }
+        let Some((_, Some(tree))) = &self.folder else { return Ok(None) };
+        Ok(tree.get_name(name).map(|entry| Found {
+            id: entry.id(),
+            is_file: entry.filemode() & KIND == KIND_FILE,
+            is_folder: entry.filemode() == FOLDER,
+        }))
+    }
+}
+
 /// What is to be done in a tree.
 #[derive(Debug, Default)]
 pub(super) struct Edits {
@@ -138,11 +195,6 @@ impl Edits {
         self.at(path).here.get_or_insert(Here::Gone);
     }
 
-    /// Whether nothing is to be done.
-    pub(super) fn is_empty(&self) -> bool {
-        self.here.is_none() && self.below.is_empty()
-    }
-
     fn at(&mut self, path: &StorePath) -> &mut Self {
         let mut edits = self;
         for name in path.names() {
@@ -154,8 +206,7 @@ impl Edits {
     /// Writes the tree that a tree becomes; an empty one when nothing is left. What is not named stays as it is, with its mode.
     ///
     /// # Errors
-    /// [`Trouble::Clash`] when a file would stand where a folder stays, or below something that stays and is no folder, or
-    /// beside one that is the same on a disk that ignores case.
+    /// [`Trouble::Clash`] when a file would stand where a folder stays, or below something that stays and is no folder.
     pub(super) fn apply(
         &self,
         repository: &Repository,
@@ -176,21 +227,16 @@ impl Edits {
     ) -> Result<Option<Oid>, Failure> {
         let old = old.map(|id| repository.find_tree(id)).transpose()?;
         let mut builder = repository.treebuilder(old.as_ref())?;
-        let mut new = Vec::new();
         for (name, edits) in &self.below {
             let was = builder.get(&**name)?.map(|entry| (entry.id(), entry.filemode()));
             match edits.entry(repository, was, at, name)? {
                 Some((id, mode)) if was != Some((id, mode)) => {
                     builder.insert(&**name, id, mode)?;
-                    if was.is_none() {
-                        new.push(&**name);
-                    }
                 }
                 None if was.is_some() => builder.remove(&**name)?,
                 _ => {}
             }
         }
-        no_twins(&mut builder, new, at)?;
         Ok(if builder.is_empty() { None } else { Some(builder.write()?) })
     }
 
@@ -225,41 +271,4 @@ impl Edits {
             _ => Ok(below.map(|id| (id, FOLDER))),
         }
     }
-}
-
-/// Refuses new names of which one, on a disk that ignores case or Unicode form, is that of a neighbour.
-fn no_twins(
-    builder: &mut TreeBuilder<'_>,
-    new: Vec<&str>,
-    at: &StorePath,
-) -> Result<(), Failure> {
-    let new: BTreeMap<String, &str> = new.into_iter().map(|name| (folded(name), name)).collect();
-    if new.is_empty() {
-        return Ok(());
-    }
-    let mut twins = None;
-    // The only way to see what is in a builder; everything is kept.
-    builder.filter(|entry| {
-        let there = String::from_utf8_lossy(entry.name_bytes());
-        if let Some(name) = new.get(&folded(&there)).filter(|name| **name != there) {
-            twins = Some(((*name).to_owned(), there.into_owned()));
-        }
-        true
-    })?;
-    let Some((one, other)) = twins else { return Ok(()) };
-    let path = |name: String| at.join(&name).map_or(name, |path| path.to_string());
-    let why = "on a disk that ignores case or Unicode form they are one file";
-    Err(Trouble::Clash { one: path(one), other: path(other), why }.into())
-}
-
-fn folded(name: &str) -> String {
-    match StorePath::exact(name) {
-        Ok(path) if !name.is_ascii() => path.folded(),
-        _ => name.to_ascii_lowercase(),
-    }
-}
-
-/// Whether an error says that an object is not there.
-pub(super) fn is_absent(error: &git2::Error) -> bool {
-    error.code() == ErrorCode::NotFound
 }

@@ -145,7 +145,10 @@ mod tests {
         for (said, expect) in [
             ("", ""),
             ("no ticket id\n", "no ticket id"),
-            ("Counting: 1%\rCounting: 100%\nno\u{1b}[31m red\u{7}\n\n", "Counting: 100%; no [31m red"),
+            (
+                "Counting: 1%\rCounting: 100%\nno\u{1b}[31m red\u{7}\n\n",
+                "Counting: 100%; no [31m red",
+            ),
             ("a\r\nb\t c", "a; b c"),
         ] {
             assert_eq!(cleaned(said.as_bytes()), expect);
@@ -160,6 +163,8 @@ mod tests {
         let cause = std::io::Error::other("inner");
         let disk = again(&Trouble::Disk(cause.into()));
         assert!(matches!(&disk, Trouble::Disk(cause) if cause.to_string() == "inner"));
-        assert!(matches!(again(&Trouble::Refused("no".into())), Trouble::Refused(says) if says == "no"));
+        assert!(
+            matches!(again(&Trouble::Refused("no".into())), Trouble::Refused(says) if says == "no")
+        );
     }
 }
