@@ -15,12 +15,14 @@ use super::trouble::again;
 use crate::core::placement::Change;
 use crate::store::{Applied, Trouble};
 
-/// Longest pause before the second try; it doubles with each.
+/// Half of the longest pause before the second try; it doubles with each.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// How often a server may say that the branch has moved when it has not, before it is believed to refuse.
 const STUCK_MAX: u32 = 3;
+/// How often a scratch repository that is damaged is fetched again.
+const DAMAGED_MAX: u32 = 2;
 /// How often a push is tried again whose end nobody knows.
 const UNSURE_MAX: u32 = 2;
 
@@ -73,6 +75,7 @@ impl Work {
         let mut stuck: (Option<Oid>, u32) = (None, 0);
         let mut unsure: Option<Unsure> = None;
         let mut times_unsure = 0_u32;
+        let mut damaged = 0_u32;
         while !self.left.is_empty() {
             self.attempts = self.attempts.saturating_add(1);
             let prepared = self.prepare(store, age, unsure.take()).await?;
@@ -109,6 +112,13 @@ impl Work {
                     }
                     age = Age::Any;
                     continue;
+                }
+                Ok(Pushed::Damaged) => {
+                    damaged = damaged.saturating_add(1);
+                    if damaged > DAMAGED_MAX {
+                        let what = "the scratch repository, again and again".to_owned();
+                        return Err(Trouble::Damaged(what));
+                    }
                 }
                 Err(trouble @ (Trouble::Unreachable(_) | Trouble::Late(_))) => {
                     times_unsure = times_unsure.saturating_add(1);

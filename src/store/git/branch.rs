@@ -165,11 +165,18 @@ impl Remote {
         let Some(scratch) = &self.scratch else { return Err(Trouble::Stopped.into()) };
         // Until the server has answered nobody knows where it is.
         self.known = None;
-        let pushed = remote::push(scratch.repository(), &self.way, branch, old, new)?;
-        if pushed == Pushed::Done {
-            scratch.set_tip(new, false)?;
-            self.steps = self.steps.saturating_add(1);
-            self.known = Some(Known { tip: Some(new), when: Instant::now() });
+        let pushed = match remote::push(scratch.repository(), &self.way, branch, old, new) {
+            Err(failure) if failure.is_damage() => Pushed::Damaged,
+            pushed => pushed?,
+        };
+        match pushed {
+            Pushed::Done => {
+                scratch.set_tip(new, false)?;
+                self.steps = self.steps.saturating_add(1);
+                self.known = Some(Known { tip: Some(new), when: Instant::now() });
+            }
+            Pushed::Damaged => self.scratch = None,
+            Pushed::Raced(_) | Pushed::Refused(_) => {}
         }
         Ok(pushed)
     }

@@ -148,7 +148,7 @@ impl Store for GitStore {
             let odb = repository.odb()?;
             let mut files = Vec::new();
             for entry in tree::list(repository, root.as_ref(), &folder)? {
-                if entry.is_file {
+                if entry.is_file && entry.at != folder {
                     let bytes = odb.read_header(entry.id)?.0 as u64;
                     files.push(Listed { at: entry.at, bytes });
                 }

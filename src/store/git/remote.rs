@@ -34,6 +34,8 @@ pub(super) enum Pushed {
     Raced(Option<String>),
     /// The server does not want it, and says why.
     Refused(String),
+    /// The scratch repository lacks what it should have.
+    Damaged,
 }
 
 /// A way to a remote repository.
@@ -73,7 +75,7 @@ impl Way {
         let words = words.told();
         match cause {
             Some(cause) => cause.into(),
-            None if words.is_empty() || error.code() == ErrorCode::NotFastForward => error.into(),
+            None if words.is_empty() => error.into(),
             None => {
                 Trouble::Other(format!("{}: {words}", cleaned(error.message().as_bytes()))).into()
             }
@@ -179,7 +181,8 @@ pub(super) fn push(
         Ok(Pushed::Done)
     };
     match pushed() {
-        Err(error) if error.code() == ErrorCode::NotFastForward => Ok(Pushed::Raced(None)),
+        // The branch is where the new commit begins; libgit2 would only deny that if it could not find it.
+        Err(error) if error.code() == ErrorCode::NotFastForward => Ok(Pushed::Damaged),
         // A server that refuses one reference may call the whole pack refused, too.
         Err(error) if status.borrow().is_none() => Err(way.failure(error, &words)),
         Ok(Pushed::Done) | Err(_) => Ok(match status.take() {

@@ -29,19 +29,22 @@ pub(super) struct Entry {
     pub(super) is_file: bool,
 }
 
-/// Returns all that is below a folder and is none, in the order of its paths. What has a name that no path may have is left out.
+/// Returns all that is below a folder and is none, in the order of its paths, or what stands in its place and is no folder.
+/// What has a name that no path may have is left out.
 pub(super) fn list(
     repository: &Repository,
     root: Option<&Tree<'_>>,
     folder: &StorePath,
 ) -> Result<Vec<Entry>, git2::Error> {
     let mut entries = Vec::new();
-    if folder.is_root() {
-        if let Some(root) = root {
-            collect(repository, root, folder, &mut entries)?;
+    match find(repository, root, folder)? {
+        Some((id, FOLDER)) => {
+            collect(repository, &repository.find_tree(id)?, folder, &mut entries)?;
         }
-    } else if let Some((id, FOLDER)) = find(repository, root, folder)? {
-        collect(repository, &repository.find_tree(id)?, folder, &mut entries)?;
+        Some((id, mode)) => {
+            entries.push(Entry { at: folder.clone(), id, is_file: mode & KIND == KIND_FILE });
+        }
+        None => {}
     }
     entries.sort_by(|one, other| one.at.cmp(&other.at));
     Ok(entries)

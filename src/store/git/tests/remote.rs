@@ -54,7 +54,9 @@ async fn strangers_in_between_lose_nothing() {
 #[tokio::test]
 async fn a_branch_that_was_rewritten_is_gone_on_from() {
     let (bare, server) = served();
-    let store = server.store(bare.options());
+    let mut options = bare.options();
+    options.fetch_interval = Duration::ZERO;
+    let store = server.store(options);
     one(&store, folder("w", "mine", &[("x", "1")])).await.unwrap();
     // Back by three commits, and from there on otherwise.
     let first = bare.git(&["rev-parse", "main~3"]);
@@ -139,12 +141,12 @@ async fn a_scratch_repository_that_is_damaged_is_fetched_again() {
     options.fetch_interval = Duration::ZERO;
     let store = server.store(options);
     one(&store, folder("w", "mine", &[("x", "1")])).await.unwrap();
-    let scratch = fs::read_dir(bare.scratch()).unwrap().next().unwrap().unwrap().path();
-    fs::remove_dir_all(scratch.join("repository.git/objects")).unwrap();
-    fs::create_dir(scratch.join("repository.git/objects")).unwrap();
+    let scratch = || fs::read_dir(bare.scratch()).unwrap().next().unwrap().unwrap().path();
+    fs::remove_dir_all(scratch().join("repository.git/objects")).unwrap();
+    fs::create_dir(scratch().join("repository.git/objects")).unwrap();
     let applied = one(&store, folder("w", "mine", &[("x", "2")])).await.unwrap();
     assert_eq!(applied.written, 1);
-    fs::remove_dir_all(&scratch).unwrap();
+    fs::remove_dir_all(scratch()).unwrap();
     one(&store, folder("w", "mine", &[("x", "3")])).await.unwrap();
     assert_eq!(bare.git(&["show", "main:mine/x"]), "3");
     bare.files();
