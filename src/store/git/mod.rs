@@ -71,7 +71,7 @@ impl GitOptions {
 
 /// A state store in a branch of a Git repository.
 pub struct GitStore {
-    /// Address and branch, for errors.
+    /// Its address, for errors.
     shown: String,
     options: Arc<GitOptions>,
     branch: Arc<Mutex<Branch>>,
@@ -80,26 +80,25 @@ pub struct GitStore {
 }
 
 impl GitStore {
-    /// Makes a store of a remote repository; `shown` is its address without credentials. Nothing is connected yet.
-    pub fn remote(shown: &str, line: transport::Line, options: GitOptions) -> Self {
-        Self::over(shown, Way::Line(line), options)
+    /// Makes a store of a remote repository; `shown` is its address without credentials, for errors. Nothing is connected yet.
+    pub fn remote(shown: impl Into<String>, line: transport::Line, options: GitOptions) -> Self {
+        Self::over(shown.into(), Way::Line(line), options)
     }
 
-    fn over(shown: &str, way: Way, options: GitOptions) -> Self {
+    fn over(shown: String, way: Way, options: GitOptions) -> Self {
         let (name, scratch) = (options.branch.clone(), options.scratch.clone());
         Self::new(shown, Branch::remote(name, options.create, way, scratch), options)
     }
 
     /// Makes a store of a bare repository on this machine. Its hooks do not run. Nothing is opened yet.
-    pub fn here(path: impl Into<PathBuf>, options: GitOptions) -> Self {
-        let path = path.into();
-        let shown = path.display().to_string();
-        Self::new(&shown, Branch::here(options.branch.clone(), options.create, path), options)
+    pub fn here(shown: impl Into<String>, path: impl Into<PathBuf>, options: GitOptions) -> Self {
+        let branch = Branch::here(options.branch.clone(), options.create, path.into());
+        Self::new(shown.into(), branch, options)
     }
 
-    fn new(shown: &str, branch: Branch, options: GitOptions) -> Self {
+    fn new(shown: String, branch: Branch, options: GitOptions) -> Self {
         Self {
-            shown: format!("{shown}#{}", options.branch),
+            shown,
             options: Arc::new(options),
             branch: Arc::new(Mutex::new(branch)),
             turn: tokio::sync::Mutex::new(()),

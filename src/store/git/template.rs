@@ -127,7 +127,10 @@ mod tests {
         for (template, expect) in [
             ("", ""),
             ("Update from: {name}", "Update from: work.dev-1"),
-            ("{promise}/{resource} [{annotation:ticket}]", "redis/ [OPS-1 Signed-off-by: root]"),
+            (
+                concat!("{promise}/{resource} [{annotation", ":ticket}]"),
+                "redis/ [OPS-1 Signed-off-by: root]",
+            ),
             ("{{{promise}}}: {{}}", "{redis}: {}"),
             ("a\n\n{label:x}b", "a\n\nb"),
         ] {

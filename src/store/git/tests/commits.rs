@@ -9,7 +9,7 @@ use crate::store::git::{CommitSettings, Commits, GitStore, SigningKey};
 async fn commit(bare: &Bare, settings: CommitSettings, change: Change) {
     let mut options = bare.options();
     options.commits = Commits::new(settings).unwrap();
-    one(&GitStore::here(bare.path(), options), change).await.unwrap();
+    one(&GitStore::here("here", bare.path(), options), change).await.unwrap();
     bare.files();
 }
 
@@ -23,7 +23,7 @@ async fn a_commit_says_who_and_why() {
     let bare = Bare::new();
     let some = |text: &str| Some(text.to_owned());
     let settings = CommitSettings {
-        update: some("{promise}/{resource} [{annotation:ticket}]\n\nFor {namespace}."),
+        update: some(concat!("{promise}/{resource} [{annotation", ":ticket}]\n\nFor {namespace}.")),
         author_name: some("{annotation:who}"),
         author_email: some("{annotation:mail}"),
         committer_name: some("Platform {team}"),

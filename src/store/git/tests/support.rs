@@ -145,7 +145,7 @@ impl Bare {
     }
 
     pub(super) fn here(&self) -> GitStore {
-        GitStore::here(self.path(), self.options())
+        GitStore::here("here", self.path(), self.options())
     }
 }
 
@@ -178,7 +178,7 @@ impl Server {
 
     pub(super) fn store(&self, options: GitOptions) -> GitStore {
         let url = format!("git://{}/repo.git", self.address);
-        GitStore::over(&url, Way::Url(url.clone()), options)
+        GitStore::over(url.clone(), Way::Url(url), options)
     }
 }
 
