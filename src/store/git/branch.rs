@@ -129,9 +129,9 @@ impl Remote {
         create: bool,
         age: Age,
     ) -> Result<(&Repository, Option<Oid>), Failure> {
-        if self.steps > STEPS_MAX {
+        // Whoever tidies a folder of temporary files takes the scratch repository along.
+        if self.steps > STEPS_MAX || !self.scratch.as_ref().is_some_and(Scratch::is_there) {
             self.scratch = None;
-            self.known = None;
             self.steps = 0;
         }
         if self.scratch.is_none() {

@@ -50,6 +50,11 @@ impl Scratch {
         &self.repository
     }
 
+    /// Whether its folder still is there.
+    pub(super) fn is_there(&self) -> bool {
+        self.repository.path().join("objects/pack").is_dir()
+    }
+
     /// Returns the tip that is here, if there is one.
     pub(super) fn tip(&self) -> Option<Oid> {
         self.repository.refname_to_id(TIP).ok()
