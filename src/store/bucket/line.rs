@@ -80,7 +80,8 @@ impl Line {
 
 impl HttpConnector for Line {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
-        let plain = options.get_config_value(&ClientConfigKey::AllowHttp).as_deref() == Some("true");
+        let plain =
+            options.get_config_value(&ClientConfigKey::AllowHttp).as_deref() == Some("true");
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(self.tls.clone())
             .user_agent(concat!("bookend/", env!("CARGO_PKG_VERSION")))

@@ -104,7 +104,9 @@ mod tests {
         let entry = |key: &str| format!("<Contents><Key>{key}</Key><Size>1</Size></Contents>");
         let page = |keys: &[&str]| {
             let entries: String = keys.iter().map(|key| entry(key)).collect();
-            format!("<?xml version=\"1.0\"?>\n<ListBucketResult><Name>b</Name>{entries}<KeyCount>3</KeyCount></ListBucketResult>")
+            format!(
+                "<?xml version=\"1.0\"?>\n<ListBucketResult><Name>b</Name>{entries}<KeyCount>3</KeyCount></ListBucketResult>"
+            )
         };
         for stray in ["a/", "/a", "a//b", "a/../b", "a/./b", "..", "a/&#x2e;&#x2E;/b", "a&#10;b"] {
             assert_eq!(out(&page(&["a/b", stray, "a/c"])), page(&["a/b", "a/c"]), "{stray}");

@@ -17,6 +17,9 @@ const ANSWERED: &str = "Server returned non-2xx status code: ";
 /// Addresses of servers that give a node or pod its credentials.
 const NEIGHBOURS: [&str; 3] = ["http://169.254.", "http://metadata", "http://[fd00:ec2::254]"];
 
+/// Codes for a bucket that is not there.
+const NO_BUCKET: [&str; 2] = ["NoSuchBucket", "ContainerNotFound"];
+
 /// What a server answered.
 #[derive(Debug, PartialEq, Eq)]
 struct Answer {
@@ -47,13 +50,26 @@ pub(super) fn of(error: &Failed, bucket: &str, request: Duration) -> Trouble {
         Failed::NotFound { path, .. } => Trouble::Missing(format!("object `{path}`")),
         Failed::NotImplemented { operation, .. } => Trouble::Refused(operation.clone()),
         // Text of object_store itself: about its settings, or an answer that it does not understand.
-        error => Trouble::Other(said(&chain(error).last().map(ToString::to_string).unwrap_or_default())),
+        error => {
+            Trouble::Other(said(&chain(error).last().map(ToString::to_string).unwrap_or_default()))
+        }
     }
+}
+
+/// Whether there is no such object; a bucket that is not there is another matter.
+pub(super) fn is_absent(error: &Failed) -> bool {
+    matches!(error, Failed::NotFound { .. })
+        && !answer(error).is_some_and(|answer| NO_BUCKET.contains(&answer.code.as_str()))
 }
 
 /// Returns the causes of an error, itself first.
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error| error.source())
+    let mut next = Some(error);
+    std::iter::from_fn(move || {
+        let error = next?;
+        next = error.source();
+        Some(error)
+    })
 }
 
 fn says_any(error: &(dyn Error + 'static), texts: &[&str]) -> bool {
@@ -118,18 +134,29 @@ fn answered(answer: Answer, bucket: &str) -> Trouble {
     match (status, code.as_str()) {
         (
             _,
-            "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken"
-            | "TokenRefreshRequired" | "RequestTimeTooSkewed" | "AuthenticationFailed"
-            | "InvalidAuthenticationInfo" | "ExpiredTokenException" | "InvalidIdentityToken",
+            "InvalidAccessKeyId"
+            | "SignatureDoesNotMatch"
+            | "ExpiredToken"
+            | "InvalidToken"
+            | "TokenRefreshRequired"
+            | "RequestTimeTooSkewed"
+            | "AuthenticationFailed"
+            | "InvalidAuthenticationInfo"
+            | "ExpiredTokenException"
+            | "InvalidIdentityToken",
         )
         | (401 | 407, _) => Trouble::Credentials(text),
         (403, _) => Trouble::Forbidden(text),
-        (_, "NoSuchBucket" | "ContainerNotFound") => Trouble::Missing(format!("bucket `{bucket}`")),
-        (404, _) => Trouble::Missing(format!("bucket `{bucket}`, or nothing in it has that name ({text})")),
+        (_, code) if NO_BUCKET.contains(&code) => Trouble::Missing(format!("bucket `{bucket}`")),
+        (404, _) => {
+            Trouble::Missing(format!("bucket `{bucket}`, or nothing in it has that name ({text})"))
+        }
         // The server is full or busy, or two wrote at once: later it may do.
         (408 | 425 | 429 | 500.., _)
-        | (_, "OperationAborted" | "ConditionalRequestConflict" | "SlowDown") => Trouble::Other(text),
-        (300..400, _) => Trouble::Refused(format!("{text} (another region or endpoint?)")),
+        | (_, "OperationAborted" | "ConditionalRequestConflict" | "SlowDown") => {
+            Trouble::Other(text)
+        }
+        (300..=399, _) => Trouble::Refused(format!("{text} (another region or endpoint?)")),
         _ => Trouble::Refused(text),
     }
 }
@@ -147,14 +174,26 @@ mod tests {
     }
 
     fn xml(code: &str, message: &str) -> String {
-        format!("<?xml?><Error><Code>{code}</Code><Message>{message}</Message><AWSAccessKeyId>KEY</AWSAccessKeyId><StringToSign>SIGN</StringToSign></Error>")
+        format!(
+            "<?xml?><Error><Code>{code}</Code><Message>{message}</Message><AWSAccessKeyId>KEY</AWSAccessKeyId><StringToSign>SIGN</StringToSign></Error>"
+        )
     }
 
     #[test]
     fn answers_are_told_by_the_servers_code_and_nothing_else_of_them() {
         for (status, code, message, expect) in [
-            ("403 Forbidden", "InvalidAccessKeyId", "no", "Credentials(\"403 InvalidAccessKeyId: no\")"),
-            ("403 Forbidden", "SignatureDoesNotMatch", "a &amp; b", "Credentials(\"403 SignatureDoesNotMatch: a & b\")"),
+            (
+                "403 Forbidden",
+                "InvalidAccessKeyId",
+                "no",
+                "Credentials(\"403 InvalidAccessKeyId: no\")",
+            ),
+            (
+                "403 Forbidden",
+                "SignatureDoesNotMatch",
+                "a &amp; b",
+                "Credentials(\"403 SignatureDoesNotMatch: a & b\")",
+            ),
             ("400 Bad Request", "ExpiredToken", "old", "Credentials(\"400 ExpiredToken: old\")"),
             ("401 Unauthorized", "", "", "Credentials(\"401\")"),
             ("403 Forbidden", "AccessDenied", "no", "Forbidden(\"403 AccessDenied: no\")"),
@@ -172,7 +211,10 @@ mod tests {
     #[test]
     fn a_long_answer_is_cut_and_stays_on_one_line() {
         let body = xml("InternalError", &format!("one\ntwo{}", "x".repeat(1000)));
-        assert_eq!(meant(&format!("{ANSWERED}500 Internal Server Error: {body}")), "Other(\"500 InternalError: one\")");
+        assert_eq!(
+            meant(&format!("{ANSWERED}500 Internal Server Error: {body}")),
+            "Other(\"500 InternalError: one\")"
+        );
     }
 
     #[test]
