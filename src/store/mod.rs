@@ -8,6 +8,7 @@ pub mod contents;
 pub mod edits;
 mod error;
 pub mod git;
+mod tls;
 
 use std::fmt;
 

@@ -9,13 +9,10 @@ use object_store::client::{
 };
 use object_store::{BackoffConfig, ClientConfigKey, ClientOptions, Error, RetryConfig};
 use reqwest::redirect::Policy;
-use tokio_rustls::rustls::crypto::ring::default_provider;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::ClientConfig;
 
 use super::page::{self, Strays};
-use crate::store::Cause;
+use crate::store::{Trouble, tls};
 
 /// How long is waited for a bucket. No wait is without an end.
 #[derive(Debug, Clone, Copy)]
@@ -73,8 +70,8 @@ impl Line {
         timeouts: Timeouts,
         plain: bool,
         strays: Arc<Strays>,
-    ) -> Result<Self, Cause> {
-        Ok(Self { tls: tls(authorities)?, timeouts, plain, strays })
+    ) -> Result<Self, Trouble> {
+        Ok(Self { tls: tls::config(authorities, !plain)?, timeouts, plain, strays })
     }
 }
 
@@ -121,21 +118,4 @@ impl HttpService for Asked {
         let body = self.strays.taken_out(body.bytes().await?);
         Ok(HttpResponse::from_parts(head, body.into()))
     }
-}
-
-/// Returns the TLS of a client that verifies.
-fn tls(authorities: Option<&[u8]>) -> Result<ClientConfig, Cause> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if let Some(pem) = authorities {
-        for certificate in CertificateDer::pem_slice_iter(pem) {
-            roots.add(certificate?)?;
-        }
-    }
-    // Without any the first handshake says so; a bucket that is asked without TLS needs none.
-    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(config)
 }

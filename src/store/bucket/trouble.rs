@@ -6,9 +6,8 @@ use std::time::Duration;
 use object_store::Error as Failed;
 use object_store::client::{HttpError, HttpErrorKind};
 use quick_xml::escape::unescape;
-use tokio_rustls::rustls;
 
-use crate::store::Trouble;
+use crate::store::{Trouble, tls};
 
 /// Longest text of a server that is repeated.
 const SAID_CHARS_MAX: usize = 300;
@@ -36,8 +35,8 @@ pub(super) fn of(error: &Failed, bucket: &str, request: Duration) -> Trouble {
     if chain(error).any(|error| says_any(error, &NEIGHBOURS)) {
         return Trouble::Credentials("none are set, and none are given to this machine".to_owned());
     }
-    if let Some(error) = chain(error).find_map(untrusted) {
-        return Trouble::Untrusted(error.into());
+    if let Some(error) = tls::error_in(error) {
+        return tls::trouble(error);
     }
     if let Some(error) = chain(error).find_map(|error| error.downcast_ref::<HttpError>()) {
         let last = chain(error).last().map(ToString::to_string).unwrap_or_default();
@@ -75,13 +74,6 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
 fn says_any(error: &(dyn Error + 'static), texts: &[&str]) -> bool {
     let said = error.to_string();
     texts.iter().any(|text| said.contains(text))
-}
-
-/// Returns why a certificate is refused. What an I/O error was made of is not among its causes.
-fn untrusted(error: &(dyn Error + 'static)) -> Option<rustls::Error> {
-    let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-    let inner = inner.map(|inner| inner as &(dyn Error + 'static)).unwrap_or(error);
-    inner.downcast_ref::<rustls::Error>().cloned()
 }
 
 /// Returns what the server answered, if that is what went wrong.
