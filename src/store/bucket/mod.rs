@@ -15,6 +15,7 @@ mod tests;
 mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -32,7 +33,7 @@ use super::{Applied, Listed, Listing, Store, StoreError, Trouble, Version};
 use crate::core::placement::{Change, StorePath};
 
 pub use line::Timeouts;
-pub use open::{Bucket, Provider};
+pub use open::BucketOptions;
 
 /// Requests under way at once.
 const AT_ONCE: usize = 16;
@@ -48,7 +49,6 @@ const DELETES_AT_ONCE: usize = 500;
 const PROBE: &str = ".bookend-write-check";
 
 /// A bucket, or what stands below a path in it.
-#[derive(Debug)]
 pub struct BucketStore {
     objects: Arc<dyn ObjectStore>,
     /// Its address, for people.
@@ -76,8 +76,15 @@ enum Probe {
     Condition,
 }
 
+impl fmt::Debug for BucketStore {
+    /// Tells its address: what object_store would show of itself holds keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BucketStore({})", self.name)
+    }
+}
+
 impl BucketStore {
-    /// Returns a store over objects that are had in another way than [`Bucket::open`]: in memory, in tests.
+    /// Returns a store over objects that are had in another way than by [`BucketStore::open`]: in memory, in tests.
     pub fn over(objects: Arc<dyn ObjectStore>, name: String, root: StorePath) -> Self {
         Self {
             objects,

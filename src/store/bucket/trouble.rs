@@ -55,6 +55,12 @@ pub(super) fn of(error: &Failed, bucket: &str, request: Duration) -> Trouble {
     }
 }
 
+/// Returns what is wrong with settings or credentials, before anything is asked.
+pub(super) fn of_settings(error: &Failed) -> Trouble {
+    let last = chain(error).last().map(ToString::to_string).unwrap_or_default();
+    Trouble::Credentials(said(&last))
+}
+
 /// Whether there is no such object; a bucket that is not there is another matter.
 pub(super) fn is_absent(error: &Failed) -> bool {
     matches!(error, Failed::NotFound { .. })
