@@ -65,7 +65,8 @@ impl BucketStore {
         let strays = Arc::new(Strays::default());
         let authorities = options.authorities.as_deref();
         let plain = address.insecure;
-        let line = Line::new(authorities, options.timeouts, plain, strays.clone()).map_err(failed)?;
+        let line =
+            Line::new(authorities, options.timeouts, plain, strays.clone()).map_err(failed)?;
         let objects = objects(address, credentials, options.timeouts, line).map_err(failed)?;
         let probe = match address.service {
             Service::S3 | Service::Gcs => Probe::Upload,
@@ -213,7 +214,11 @@ mod tests {
             ("s3://b/p", "b.s3.eu-west-1.amazonaws.com", true),
             ("s3://b?endpoint=s3.amazonaws.com", "b.s3.eu-west-1.amazonaws.com", true),
             ("s3://b?dual-stack=true", "b.s3.dualstack.eu-west-1.amazonaws.com", true),
-            ("s3://b?endpoint=s3.eu-west-1.amazonaws.com&dual-stack=true", "b.s3.dualstack.eu-west-1.amazonaws.com", true),
+            (
+                "s3://b?endpoint=s3.eu-west-1.amazonaws.com&dual-stack=true",
+                "b.s3.dualstack.eu-west-1.amazonaws.com",
+                true,
+            ),
             ("s3://b?path-style=true", "s3.eu-west-1.amazonaws.com", false),
             ("s3://b.c", "s3.eu-west-1.amazonaws.com", false),
             ("s3://b?endpoint=minio:9000", "minio:9000", false),
@@ -232,14 +237,16 @@ mod tests {
             secret_access_key: Secret::new("hunter2"),
             session_token: Some(Secret::new("hunter3")),
         };
-        let basic = Credentials::Basic { username: String::new(), password: Secret::new("hunter2") };
+        let basic =
+            Credentials::Basic { username: String::new(), password: Secret::new("hunter2") };
         for (address, credentials, fits) in [
             ("s3://b", &keys, true),
             ("gs://b", &keys, false),
             ("az://b?account=a", &keys, false),
             ("s3://b", &basic, false),
         ] {
-            let opened = BucketStore::open(&bucket(address), credentials, &BucketOptions::default());
+            let opened =
+                BucketStore::open(&bucket(address), credentials, &BucketOptions::default());
             assert_eq!(opened.is_ok(), fits, "{address}");
             match opened {
                 Ok(store) => assert!(!format!("{store:?}").contains("hunter"), "{store:?}"),
@@ -250,8 +257,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_certificate_that_is_none_is_told() {
-        let options = BucketOptions { authorities: Some(b"none".to_vec()), ..BucketOptions::default() };
-        let error = BucketStore::open(&bucket("s3://b"), &Credentials::Ambient, &options).unwrap_err();
+        let options =
+            BucketOptions { authorities: Some(b"none".to_vec()), ..BucketOptions::default() };
+        let error =
+            BucketStore::open(&bucket("s3://b"), &Credentials::Ambient, &options).unwrap_err();
         assert!(matches!(error.trouble, Trouble::Untrusted(_)));
     }
 }
