@@ -6,6 +6,7 @@
 pub mod contents;
 pub mod edits;
 mod error;
+pub mod foresee;
 pub mod git;
 
 use std::fmt;

@@ -1,6 +1,9 @@
 //! Where the files of a Work go: which Destinations, below which paths, and what must be changed there (contract.md 10).
 
 pub mod change;
+mod conditions;
+pub mod destination;
+pub mod direct;
 pub mod path;
 mod selectors;
 

@@ -1,5 +1,6 @@
 //! Takes the results out: output folder to Work (contract.md 2.2).
 
+pub mod direct;
 mod error;
 mod input;
 mod preview;
