@@ -2,7 +2,7 @@
 
 use crate::cluster::ClusterError;
 use crate::contract::ObjectKey;
-use crate::core::placement::destination::{DestinationError as SetupError, StoreRef};
+use crate::core::placement::{DestinationError as SetupError, StoreRef};
 use crate::exit::{Exit, Fault};
 use crate::store::address::AddressError;
 use crate::store::credentials::{AuthMethod, CredentialsError};

@@ -5,7 +5,7 @@ pub mod lease;
 
 use crate::cluster::Reads;
 use crate::contract::{Kind, Object, ObjectKey, kinds};
-use crate::core::placement::destination::{DestinationSeen, Setup, StoreRef};
+use crate::core::placement::{DestinationSeen, Setup, StoreRef};
 use crate::store::address::Address;
 use crate::store::credentials::{AuthMethod, Credentials, secret_data};
 
