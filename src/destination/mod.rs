@@ -63,10 +63,7 @@ pub async fn find(cluster: &impl Reads, name: &str) -> Result<Found, Destination
 ///
 /// # Errors
 /// Whichever of them is missing, may not be read, or cannot be used.
-pub async fn find_store(
-    cluster: &impl Reads,
-    store: &StoreRef,
-) -> Result<Place, DestinationError> {
+pub async fn find_store(cluster: &impl Reads, store: &StoreRef) -> Result<Place, DestinationError> {
     let missing = || DestinationError::NoStore { store: store.clone() };
     let key = store.kind().object(None, &store.name);
     let object = cluster.get(&key).await?.ok_or_else(missing)?;
@@ -81,10 +78,7 @@ pub async fn find_store(
 ///
 /// # Errors
 /// When it needs one and names none, or has a method that is none.
-pub fn secret_of(
-    store: &StoreRef,
-    object: &Object,
-) -> Result<Option<ObjectKey>, DestinationError> {
+pub fn secret_of(store: &StoreRef, object: &Object) -> Result<Option<ObjectKey>, DestinationError> {
     let method = method(store, object)?;
     if method == AuthMethod::Iam {
         return Ok(None);
@@ -110,8 +104,8 @@ pub fn place(
         true => Address::of_bucket_state_store(&object),
         false => Address::of_git_state_store(&object),
     };
-    let address = address
-        .map_err(|source| DestinationError::Address { store: store.clone(), source })?;
+    let address =
+        address.map_err(|source| DestinationError::Address { store: store.clone(), source })?;
     let unusable = |secret: &ObjectKey| {
         let (store, secret) = (store.clone(), secret.clone());
         move |source| DestinationError::Secret { store, secret: Box::new(secret), source }
@@ -119,8 +113,10 @@ pub fn place(
     let credentials = match secret_of(store, &object)? {
         None => Credentials::Ambient,
         Some(key) => {
-            let missing =
-                || DestinationError::NoSecret { store: store.clone(), secret: Box::new(key.clone()) };
+            let missing = || DestinationError::NoSecret {
+                store: store.clone(),
+                secret: Box::new(key.clone()),
+            };
             let data = secret_data(secret.ok_or_else(missing)?).map_err(unusable(&key))?;
             Credentials::from_secret(method(store, &object)?, &data).map_err(unusable(&key))?
         }
@@ -130,6 +126,7 @@ pub fn place(
 
 fn method(store: &StoreRef, object: &Object) -> Result<AuthMethod, DestinationError> {
     let said = object.text_at(&["spec", "authMethod"]);
-    let method = if store.is_bucket { AuthMethod::of_bucket(said) } else { AuthMethod::of_git(said) };
+    let method =
+        if store.is_bucket { AuthMethod::of_bucket(said) } else { AuthMethod::of_git(said) };
     method.map_err(|source| DestinationError::Method { store: store.clone(), source })
 }

@@ -64,7 +64,12 @@ pub async fn foresee(
     let once = edits::resolve(change, &known).map_err(failed)?.at_once();
     let deletes = stream::iter(once.deletes).map(|at| async move {
         let before = size(store, &at).await?;
-        Ok(before.map(|before| Difference { at, before: Some(before), after: None, after_bytes: 0 }))
+        Ok(before.map(|before| Difference {
+            at,
+            before: Some(before),
+            after: None,
+            after_bytes: 0,
+        }))
     });
     let mut foreseen = Foreseen::default();
     let gone: Vec<Option<Difference>> = deletes.buffered(READS_AT_ONCE).try_collect().await?;

@@ -14,7 +14,13 @@ use crate::contract::placement::mode;
 pub struct Direct {
     /// Write into this state store: `dir:PATH`, `git+https://HOST/REPO#BRANCH:PATH`, `git+ssh:`, `git+file:`,
     /// `s3://BUCKET/PATH?endpoint=HOST`, `gs:`, `az:`
-    #[arg(long, env = "BOOKEND_TO", value_name = "URL", hide_env_values = true, conflicts_with = "destination")]
+    #[arg(
+        long,
+        env = "BOOKEND_TO",
+        value_name = "URL",
+        hide_env_values = true,
+        conflicts_with = "destination"
+    )]
     pub to: Option<String>,
     /// Write into the state store of this Destination, if its labels match
     #[arg(long, env = "BOOKEND_DESTINATION", value_name = "NAME")]

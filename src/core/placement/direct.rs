@@ -147,9 +147,10 @@ impl Output<'_> {
 fn segment(folder: &StorePath, name: &str) -> Result<StorePath, PathError> {
     match name {
         "" => Err(PathError { path: name.to_owned(), fault: "is empty".into() }),
-        _ if name.contains('/') => {
-            Err(PathError { path: name.to_owned(), fault: "has `/` in it, and is to be one name".into() })
-        }
+        _ if name.contains('/') => Err(PathError {
+            path: name.to_owned(),
+            fault: "has `/` in it, and is to be one name".into(),
+        }),
         name => folder.join(name),
     }
 }
@@ -238,7 +239,8 @@ mod tests {
 
     #[test]
     fn all_of_an_object_is_found_again_and_nothing_of_others() {
-        let trace = |mode: &Mode, resource| output(resource, "x").trace(&path("dev"), mode).unwrap();
+        let trace =
+            |mode: &Mode, resource| output(resource, "x").trace(&path("dev"), mode).unwrap();
         let folder = |text| Trace::Folder(path(text));
         assert_eq!(trace(&Mode::Nested, Some("r1")), folder("dev/resources/team-a/redis/r1"));
         assert_eq!(trace(&Mode::Nested, None), folder("dev/dependencies/redis"));

@@ -106,7 +106,11 @@ pub async fn publish<S: Store>(
         bytes = applied.bytes,
         attempts = applied.attempts,
         "{}",
-        if applied.written + applied.deleted == 0 { "all is there already" } else { "wrote the output" }
+        if applied.written + applied.deleted == 0 {
+            "all is there already"
+        } else {
+            "wrote the output"
+        }
     );
     if let Some((key, report)) = report {
         tell_status(context, report, key, to.result(&applied))?;
