@@ -9,6 +9,7 @@ pub mod contents;
 pub mod credentials;
 pub mod edits;
 mod error;
+pub mod foresee;
 pub mod git;
 mod tls;
 
