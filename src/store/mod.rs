@@ -4,13 +4,17 @@
 //! race reads again and makes the same change of what is there now.
 
 pub mod address;
+pub mod bucket;
 pub mod contents;
 pub mod credentials;
 pub mod dir;
 pub mod edits;
 mod error;
 pub mod failing;
+pub mod foresee;
 pub mod git;
+pub mod open;
+mod tls;
 
 use std::fmt;
 
