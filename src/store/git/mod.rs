@@ -91,16 +91,15 @@ impl GitStore {
         Self::new(shown, Branch::remote(name, options.create, way, scratch), options)
     }
 
-    /// Makes a store of a bare repository on this machine. Its hooks do not run. Nothing is opened yet.
-    pub fn here(path: impl Into<PathBuf>, options: GitOptions) -> Self {
-        let path = path.into();
-        let shown = format!("git+file://{}", path.display());
-        Self::new(shown, Branch::here(options.branch.clone(), options.create, path), options)
+    /// Makes a store of a bare repository on this machine; `shown` is its address. Its hooks do not run. Nothing is opened yet.
+    pub fn here(shown: impl Into<String>, path: impl Into<PathBuf>, options: GitOptions) -> Self {
+        let branch = Branch::here(options.branch.clone(), options.create, path.into());
+        Self::new(shown.into(), branch, options)
     }
 
     fn new(shown: String, branch: Branch, options: GitOptions) -> Self {
         Self {
-            shown: format!("{shown}#{}", options.branch),
+            shown,
             options: Arc::new(options),
             branch: Arc::new(Mutex::new(branch)),
             turn: tokio::sync::Mutex::new(()),

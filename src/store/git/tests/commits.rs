@@ -9,7 +9,7 @@ use crate::store::git::{CommitSettings, Commits, GitStore, SigningKey};
 async fn commit(bare: &Bare, settings: CommitSettings, change: Change) {
     let mut options = bare.options();
     options.commits = Commits::new(settings).unwrap();
-    one(&GitStore::here(bare.path(), options), change).await.unwrap();
+    one(&GitStore::here("here", bare.path(), options), change).await.unwrap();
     bare.files();
 }
 

@@ -96,7 +96,7 @@ async fn an_empty_repository_gets_its_first_commit() {
         let bare = Bare::empty();
         let mut options = bare.options();
         options.branch = branch.to_owned();
-        let store = GitStore::here(bare.path(), options);
+        let store = GitStore::here("here", bare.path(), options);
         let listing = store.list(&StorePath::root()).await.unwrap();
         assert_eq!((listing.version, listing.files.len()), (None, 0));
         let nothing = one(&store, folder("w", "a", &[])).await.unwrap();
@@ -114,10 +114,11 @@ async fn a_branch_that_is_missing_is_created_when_that_is_set() {
     let mut options = bare.options();
     options.branch = "new".to_owned();
     let error =
-        one(&GitStore::here(bare.path(), options.clone()), whole("w", "a", Some("1"))).await;
+        one(&GitStore::here("here", bare.path(), options.clone()), whole("w", "a", Some("1")))
+            .await;
     assert!(matches!(&error, Err(Trouble::Missing(what)) if what.contains("`new`")), "{error:?}");
     options.create = true;
-    one(&GitStore::here(bare.path(), options), whole("w", "a", Some("1"))).await.unwrap();
+    one(&GitStore::here("here", bare.path(), options), whole("w", "a", Some("1"))).await.unwrap();
     assert_eq!(bare.git(&["ls-tree", "-r", "--name-only", "new"]), "a");
     assert_eq!(bare.git(&["symbolic-ref", "HEAD"]), "refs/heads/main");
 }
@@ -125,12 +126,13 @@ async fn a_branch_that_is_missing_is_created_when_that_is_set() {
 #[tokio::test]
 async fn what_is_no_bare_repository_is_told() {
     let bare = Bare::new();
-    let absent = GitStore::here(bare.folder.path().join("absent"), bare.options());
+    let absent = GitStore::here("here", bare.folder.path().join("absent"), bare.options());
     let error = one(&absent, whole("w", "a", Some("1"))).await;
     assert!(matches!(error, Err(Trouble::Missing(_))), "{error:?}");
     let clone = bare.folder.path().join("clone");
     run(bare.folder.path(), &["clone", "-q", "repo.git", "clone"]);
-    let error = one(&GitStore::here(&clone, bare.options()), whole("w", "a", Some("1"))).await;
+    let error =
+        one(&GitStore::here("here", &clone, bare.options()), whole("w", "a", Some("1"))).await;
     assert!(matches!(&error, Err(Trouble::Refused(says)) if says.contains("checked out")));
     assert_eq!(run(&clone, &["status", "--porcelain"]), "");
 }
@@ -140,7 +142,7 @@ async fn the_root_of_a_store_may_be_a_folder() {
     let bare = Bare::new();
     let mut options = bare.options();
     options.root = path("apps/other");
-    let store = GitStore::here(bare.path(), options);
+    let store = GitStore::here("here", bare.path(), options);
     one(&store, folder("w", "new", &[("x", "1")])).await.unwrap();
     let listing = store.list(&StorePath::root()).await.unwrap();
     let files: Vec<_> = listing.files.iter().map(|file| (file.at.as_str(), file.bytes)).collect();

@@ -145,7 +145,7 @@ impl Bare {
     }
 
     pub(super) fn here(&self) -> GitStore {
-        GitStore::here(self.path(), self.options())
+        GitStore::here("here", self.path(), self.options())
     }
 }
 
