@@ -41,7 +41,9 @@ async fn a_wrong_key_and_a_wrong_bucket_are_told_by_the_servers_own_code() {
 async fn who_is_not_to_be_trusted_is_not_asked() {
     let files = tempfile::tempdir().unwrap();
     let authority = Authority::new();
-    for (name, is_old, trusted) in [("localhost", false, false), ("localhost", true, true), ("other", false, true)] {
+    for (name, is_old, trusted) in
+        [("localhost", false, false), ("localhost", true, true), ("other", false, true)]
+    {
         let certified = authority.certify(name, is_old);
         let options_of_server = Options { certified: Some(&certified), ..Options::default() };
         let gateway = Gateway::start(files.path(), &options_of_server);
@@ -85,11 +87,8 @@ async fn a_server_that_never_answers_is_waited_for_no_longer_than_said() {
             thread::spawn(move || stream.unwrap().read_to_end(&mut Vec::new()));
         }
     });
-    let timeouts = Timeouts {
-        request: Duration::from_millis(100),
-        retries_max: 1,
-        ..Timeouts::default()
-    };
+    let timeouts =
+        Timeouts { request: Duration::from_millis(100), retries_max: 1, ..Timeouts::default() };
     let text = format!("s3://bucket?endpoint=localhost:{port}&insecure=true");
     let options = BucketOptions { timeouts, ..BucketOptions::default() };
     let store = BucketStore::open(&address(&text), &keys(KEY_ID, KEY), &options).unwrap();

@@ -36,7 +36,11 @@ async fn with_tls_path_style_and_virtual_hosts() {
         let certified = authority.certify(name, false);
         let gateway = Gateway::start(
             &folder_of,
-            &Options { certified: Some(&certified), virtual_domain: Some("localhost"), ..Options::default() },
+            &Options {
+                certified: Some(&certified),
+                virtual_domain: Some("localhost"),
+                ..Options::default()
+            },
         );
         gateway.bucket("bucket");
         let text = format!("s3://bucket/r?endpoint={}&path-style={style}", gateway.endpoint());

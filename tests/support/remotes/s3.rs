@@ -45,7 +45,11 @@ impl Gateway {
             let port = options.port.unwrap_or_else(|| {
                 TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
             });
-            let started = child.insert(command(folder, options, port).spawn().expect("versitygw: tests/stores/run brings it"));
+            let started = child.insert(
+                command(folder, options, port)
+                    .spawn()
+                    .expect("versitygw: tests/stores/run brings it"),
+            );
             let mut has_ended = false;
             wait_for("versitygw", || {
                 has_ended = started.try_wait().unwrap().is_some();
@@ -93,7 +97,10 @@ impl Gateway {
     pub(crate) fn begun_uploads(&self, bucket: &str) -> usize {
         let folder = self.root().join(bucket).join(".sgwtmp/multipart");
         let uploads = walkdir::WalkDir::new(folder).min_depth(2).max_depth(2);
-        uploads.into_iter().filter(|entry| entry.as_ref().is_ok_and(|entry| entry.file_type().is_dir())).count()
+        uploads
+            .into_iter()
+            .filter(|entry| entry.as_ref().is_ok_and(|entry| entry.file_type().is_dir()))
+            .count()
     }
 
     /// Ends it at once.
