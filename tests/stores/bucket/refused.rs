@@ -19,7 +19,7 @@ async fn a_wrong_key_and_a_wrong_bucket_are_told_by_the_servers_own_code() {
     let gateway = Gateway::start(files.path(), &Options::default());
     gateway.bucket("bucket");
     for (bucket, key_id, key, expect) in [
-        ("bucket", "AKIDUNKNOWN", KEY, "credentials are refused: 403 InvalidAccessKeyId"),
+        ("bucket", "AKIDUNKNOWN", KEY, "credentials are refused: 404 XAdminUserNotFound"),
         ("bucket", KEY_ID, "wrong", "credentials are refused: 403 SignatureDoesNotMatch"),
         ("absent", KEY_ID, KEY, "there is no bucket `absent`"),
     ] {

@@ -25,8 +25,6 @@ pub(crate) struct Gateway {
 pub(crate) struct Options<'a> {
     /// https with this certificate.
     pub(crate) certified: Option<&'a Certified>,
-    /// The hosts `BUCKET.NAME` are buckets.
-    pub(crate) virtual_domain: Option<&'a str>,
     /// ETags that are no MD5, as those of encrypted objects are.
     pub(crate) other_tags: bool,
     /// Keeps versions.
@@ -128,9 +126,6 @@ fn command(folder: &Path, options: &Options<'_>, port: u16) -> Command {
         fs::write(&certificate, &certified.certificate).unwrap();
         fs::write(&key, &certified.key).unwrap();
         command.arg("--cert").arg(certificate).arg("--key").arg(key);
-    }
-    if let Some(domain) = options.virtual_domain {
-        command.args(["--virtual-domain", domain]);
     }
     command.arg("posix");
     if options.other_tags {
