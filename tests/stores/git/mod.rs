@@ -1,6 +1,7 @@
 //! The way to remote repositories: what git2 gets to see over https and ssh.
 
 mod app;
+mod contract;
 mod https;
 mod proxies;
 mod ssh;

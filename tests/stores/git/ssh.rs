@@ -13,11 +13,7 @@ use crate::remotes::ssh::{Sshd, generate};
 const KINDS: [&str; 3] = ["ed25519", "ecdsa", "rsa"];
 
 fn login(private_key: &str, known_hosts: &str) -> Credentials {
-    Credentials::Ssh {
-        private_key: Secret::new(private_key),
-        passphrase: None,
-        known_hosts: known_hosts.to_owned(),
-    }
+    Credentials::Ssh { private_key: Secret::new(private_key), known_hosts: known_hosts.to_owned() }
 }
 
 fn scratch(sshd: &Sshd, path: &Path, login: Credentials) -> Scratch {

@@ -123,11 +123,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_used_is_refused_and_not_shown() {
-        let key = Credentials::Ssh {
-            private_key: Secret::new("hunter2"),
-            passphrase: None,
-            known_hosts: String::new(),
-        };
+        let key =
+            Credentials::Ssh { private_key: Secret::new("hunter2"), known_hosts: String::new() };
         for (credentials, url) in [
             (Credentials::Ambient, "https://me:hunter2@a.b/c"),
             (token("hunter2\nx: y"), "https://a.b/c"),

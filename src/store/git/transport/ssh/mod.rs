@@ -25,7 +25,7 @@ use self::target::Target;
 use super::bridge::Bridge;
 use crate::exit::chain;
 use crate::store::Trouble;
-use crate::store::credentials::{Credentials, Secret};
+use crate::store::credentials::Credentials;
 
 /// Silence after which the server is asked whether it is still there, and how often.
 const KEEPALIVE: Duration = Duration::from_secs(15);
@@ -47,15 +47,13 @@ impl Ssh {
     pub(super) fn new(remote: &str, credentials: &Credentials) -> Result<Self, Trouble> {
         let target = Target::parsed(remote)?;
         let unusable = |why: &str| Trouble::Credentials(why.to_owned());
-        let Credentials::Ssh { private_key, passphrase, known_hosts } = credentials else {
+        let Credentials::Ssh { private_key, known_hosts } = credentials else {
             return Err(unusable("ssh needs a private key and known_hosts"));
         };
-        let passphrase = passphrase.as_ref().map(Secret::expose);
-        let key = russh::keys::decode_secret_key(private_key.expose(), passphrase);
+        let key = russh::keys::decode_secret_key(private_key.expose(), None);
         let key = key.map_err(|error| {
             unusable(match error {
                 russh::keys::Error::KeyIsEncrypted => "the ssh key has a passphrase",
-                _ if passphrase.is_some() => "the ssh key cannot be read with this passphrase",
                 _ => "the ssh key is none of OpenSSH or PEM, or of a kind that is not supported",
             })
         })?;
