@@ -32,9 +32,9 @@ fn is_in(object: &Object, kind: &Kind, namespace: Option<&str>) -> bool {
 
 impl Reads for Given {
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, ClusterError> {
-        let mut found = self.of(&key.kind).filter(|object| object.name() == key.name);
+        let found = self.of(&key.kind).filter(|object| object.name() == key.name);
         // Of two with one name the last was meant.
-        Ok(found.rfind(|object| is_in(object, &key.kind, key.namespace.as_deref())).cloned())
+        Ok(found.filter(|object| is_in(object, &key.kind, key.namespace.as_deref())).last().cloned())
     }
 
     async fn list(
