@@ -91,10 +91,10 @@ pub enum ShowError {
     Store(#[from] StoreError),
     /// The state store cannot be found.
     #[error(transparent)]
-    Destination(#[from] DestinationError),
+    Destination(#[from] Box<DestinationError>),
     /// The files of a Work have no place.
     #[error(transparent)]
-    Layout(#[from] LayoutError),
+    Layout(#[from] Box<LayoutError>),
     /// The names of a Work make no path.
     #[error("the files have no place")]
     Path(#[from] PathError),

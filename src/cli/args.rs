@@ -39,7 +39,7 @@ pub enum Command {
     Reader(Reader),
     /// Turn the output folder into a Work
     #[command(alias = "work-creator")]
-    Writer(Writer),
+    Writer(Box<Writer>),
     /// Merge status.yaml into the status of the object
     #[command(alias = "update-status")]
     Status(Status),

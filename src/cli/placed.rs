@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::args::{self, Common, Placed, Whose};
+use super::args::{Common, Placed, Whose};
 use super::dispatch::folder_is_there;
 use super::{AnyFault, settings, step, stores};
 use crate::cluster::Reads;
@@ -11,7 +11,7 @@ use crate::cluster::given::Given;
 use crate::cluster::live::LiveCluster;
 use crate::contract::kinds::{DESTINATION, WORK};
 use crate::contract::{Layout, Object};
-use crate::core::placement::Mode;
+use crate::core::placement::{Change, Edit, Mode};
 use crate::destination;
 use crate::exit::{Exit, Fault};
 use crate::local::run::input::objects;
@@ -74,20 +74,19 @@ pub(super) async fn diff(
 async fn told(common: &Common, args: &Placed, wanted: Wanted) -> Result<String, AnyFault> {
     let is_all_given = args.name.is_none() && (args.to.is_some() || !args.destinations.is_empty());
     if is_all_given {
-        return on(common, args, wanted, None::<&Given>).await;
+        return on(args, wanted, None::<&Given>).await;
     }
     folder_is_there(common)?;
     match &common.cluster {
-        Some(folder) => on(common, args, wanted, Some(&FolderCluster::new(folder))).await,
+        Some(folder) => on(args, wanted, Some(&FolderCluster::new(folder))).await,
         None => {
             let cluster = LiveCluster::connect(settings::retry_policy(common, true)).await?;
-            on(common, args, wanted, Some(&cluster)).await
+            on(args, wanted, Some(&cluster)).await
         }
     }
 }
 
 async fn on(
-    common: &Common,
     args: &Placed,
     wanted: Wanted,
     cluster: Option<&impl Reads>,
@@ -101,7 +100,7 @@ async fn on(
         _ => return Err(Nothing::NoWork { path: String::new() }.into()),
     };
     if let Some(url) = &args.to {
-        return by_url(common, args, wanted, &work, url).await;
+        return by_url(args, wanted, &work, url).await;
     }
     if args.destinations.is_empty() {
         let given = Given::default();
@@ -135,7 +134,8 @@ async fn of_work(
     let Wanted::Diff { summary } = wanted else {
         return Ok(placement::describe(&subject, now));
     };
-    let asked = diff::asked(&subject, now).map_err(show::ShowError::from)?;
+    let asked =
+        diff::asked(&subject, now).map_err(|error| show::ShowError::from(Box::new(error)))?;
     let mut text = String::new();
     let flags = stores::only_looking();
     for one in asked {
@@ -152,7 +152,6 @@ async fn of_work(
 }
 
 async fn by_url(
-    _common: &Common,
     args: &Placed,
     wanted: Wanted,
     work: &Object,
@@ -172,8 +171,7 @@ async fn by_url(
 }
 
 /// Says where files go when everything goes to one place.
-fn everything_to(shown: &str, mode: &Mode, change: &crate::core::placement::Change) -> String {
-    use crate::core::placement::Edit;
+fn everything_to(shown: &str, mode: &Mode, change: &Change) -> String {
     let place = change.edits.first().map(|edit| match edit {
         Edit::Folder { at, files } => format!("{} files at {at}/", files.len()),
         Edit::Listed { state, files, .. } => format!("{} files, listed in {state}", files.len()),
@@ -190,9 +188,8 @@ fn everything_to(shown: &str, mode: &Mode, change: &crate::core::placement::Chan
 
 fn work_in(path: &Path) -> Result<Object, AnyFault> {
     let all = objects(path)?;
-    let is_work = |object: &Object| {
-        object.kind() == WORK.kind && object.api_version() == WORK.api_version()
-    };
+    let is_work =
+        |object: &Object| object.kind() == WORK.kind && object.api_version() == WORK.api_version();
     let nothing = || Nothing::NoWork { path: path.display().to_string() };
     let mut work = all.into_iter().find(is_work).ok_or_else(nothing)?;
     if work.namespace().is_none() {

@@ -85,8 +85,8 @@ impl Step {
 pub(super) fn is_preview(command: &Command) -> Option<bool> {
     match command {
         Command::Reader(args::Reader { preview, .. })
-        | Command::Writer(args::Writer { preview, .. })
         | Command::Status(args::Status { preview, .. }) => Some(preview.preview),
+        Command::Writer(args) => Some(args.preview.preview),
         Command::Run(_)
         | Command::Sidecar(_)
         | Command::Show(_)

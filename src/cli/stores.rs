@@ -49,8 +49,7 @@ impl Fault for FlagError {
             Self::Trailer { .. } => "write it as `KEY: TEXT`",
             Self::NoKey { .. } => "name a private ssh key without a passphrase",
             Self::Commits(_) => {
-                "fill in `{promise}`, `{resource}`, `{namespace}`, `{pipeline}`, `{destination}`, `{name}`, `{label:KEY}` or \
-                 `{annotation:KEY}`; a brace itself is written twice"
+                "see docs/writing.md for what templates fill in; a brace itself is written twice"
             }
         };
         Some(hint.to_owned())
@@ -80,9 +79,9 @@ pub(super) fn open_url(
     let mode = match files.path_mode {
         PathMode::Nested => Mode::Nested,
         PathMode::Plain => Mode::Plain,
-        PathMode::Aggregated => {
-            Mode::Aggregated { file: StorePath::exact(&files.aggregated_file).map_err(FlagError::AggregatedFile)? }
-        }
+        PathMode::Aggregated => Mode::Aggregated {
+            file: StorePath::exact(&files.aggregated_file).map_err(FlagError::AggregatedFile)?,
+        },
     };
     Ok(Opened { store, shown: address.to_string(), base: StorePath::root(), mode })
 }

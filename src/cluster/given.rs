@@ -34,7 +34,10 @@ impl Reads for Given {
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, ClusterError> {
         let found = self.of(&key.kind).filter(|object| object.name() == key.name);
         // Of two with one name the last was meant.
-        Ok(found.filter(|object| is_in(object, &key.kind, key.namespace.as_deref())).last().cloned())
+        Ok(found
+            .filter(|object| is_in(object, &key.kind, key.namespace.as_deref()))
+            .last()
+            .cloned())
     }
 
     async fn list(
@@ -43,9 +46,7 @@ impl Reads for Given {
         namespace: Option<&str>,
         labels: &Selector<'_>,
     ) -> Result<Vec<Object>, ClusterError> {
-        let has = |object: &&Object| {
-            labels.iter().all(|(key, value)| object.label(key) == *value)
-        };
+        let has = |object: &&Object| labels.iter().all(|(key, value)| object.label(key) == *value);
         let found = self.of(kind).filter(|object| is_in(object, kind, namespace)).filter(has);
         let mut found: Vec<Object> = found.cloned().collect();
         found.sort_by(|a, b| (a.namespace(), a.name()).cmp(&(b.namespace(), b.name())));
@@ -80,14 +81,17 @@ mod tests {
     #[tokio::test]
     async fn what_was_given_is_found_and_nothing_else() {
         let object = |value| Object::from_value(value).unwrap();
-        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {}});
+        let secret =
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {}});
         let mut destination = Object::new(&DESTINATION, None, "d");
         destination.set_label("env", "dev");
         let given = Given::new(vec![object(secret), destination]);
         assert!(given.get(&SECRET.object(Some("default"), "s")).await.unwrap().is_some());
         assert!(given.get(&SECRET.object(Some("other"), "s")).await.unwrap().is_none());
         assert!(given.get(&DESTINATION.object(None, "d")).await.unwrap().is_some());
-        let listed = async |labels: &Selector<'_>| given.list(&DESTINATION, None, labels).await.unwrap().len();
+        let listed = async |labels: &Selector<'_>| {
+            given.list(&DESTINATION, None, labels).await.unwrap().len()
+        };
         assert_eq!(listed(&[("env", Some("dev"))]).await, 1);
         assert_eq!(listed(&[("env", None)]).await, 0);
         let metadata = given.list_metadata(&SECRET, None, &[]).await.unwrap();

@@ -10,7 +10,8 @@ use super::targets::{Fate, Subject, Target};
 use crate::contract::{Object, labels};
 use crate::core::placement::direct::{Output, OutputFile};
 use crate::core::placement::{
-    self, Change, Content, DestinationSeen, LayoutError, Mode, Piece, PlacementSeen, Setup, StorePath,
+    self, Change, Content, DestinationSeen, LayoutError, Mode, Piece, PlacementSeen, Setup,
+    StorePath,
 };
 use crate::core::text::visible;
 use crate::core::work_view;
@@ -101,7 +102,9 @@ fn whole_file(
     targets: &[&Target],
 ) -> Result<Option<Change>, LayoutError> {
     let is_target = |seen: &PlacementSeen| {
-        targets.iter().any(|one| (&one.seen.namespace, &one.seen.name) == (&seen.namespace, &seen.name))
+        targets
+            .iter()
+            .any(|one| (&one.seen.namespace, &one.seen.name) == (&seen.namespace, &seen.name))
     };
     let read = |object| (object, PlacementSeen::from_object(object));
     let others: Vec<(&Object, PlacementSeen)> = subject.placements.iter().map(read).collect();
@@ -120,11 +123,10 @@ fn whole_file(
 /// Files in a group of a Work, or in the spec of a WorkPlacement.
 fn files(holder: &Value) -> Vec<OutputFile> {
     let all = holder.get("workloads").and_then(Value::as_array).into_iter().flatten();
-    let text = |file: &Value, key| file.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    all.map(|file| {
-        (text(file, "filepath"), Content::Packed(text(file, "content").into()))
-    })
-    .collect()
+    let text =
+        |file: &Value, key| file.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    all.map(|file| (text(file, "filepath"), Content::Packed(text(file, "content").into())))
+        .collect()
 }
 
 /// Returns what a change would do to a store, as a summary and, unless that is all that is wanted, as unified text.
@@ -177,7 +179,11 @@ async fn body(
     let after = match &difference.after {
         None => Vec::new(),
         Some(content) => {
-            let failed = |trouble: Trouble| StoreError { doing: "look at", store: shown.to_owned(), trouble };
+            let failed = |trouble: Trouble| StoreError {
+                doing: "look at",
+                store: shown.to_owned(),
+                trouble,
+            };
             contents::load(at, content).map_err(failed)?.to_vec()
         }
     };
@@ -187,7 +193,8 @@ async fn body(
     if holds_secret(&before) || holds_secret(&after) {
         return instead("holds a Secret, not shown");
     }
-    let controls = |text: &str| text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t' | '\r'));
+    let controls =
+        |text: &str| text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t' | '\r'));
     if controls(&before) || controls(&after) {
         return instead("no plain text, not shown");
     }

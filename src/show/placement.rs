@@ -27,7 +27,9 @@ pub fn describe(subject: &Subject, now: Timestamp) -> String {
     };
     let _ = writeln!(text, "  {whose}, pipeline {}", visible(or_none(work.pipeline())));
     if work.is_dry_run() {
-        text.push_str("  a dry run: its selectors are not looked at, only Destinations for dry runs match\n");
+        text.push_str(
+            "  a dry run: its selectors are not looked at, only Destinations for dry runs match\n",
+        );
     }
     if work.groups.is_empty() {
         text.push_str("\nno files: nothing is placed\n");

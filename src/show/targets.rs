@@ -116,8 +116,11 @@ fn targets(work: &Object, own: &[(&Object, PlacementSeen)], plan: &Plan) -> Vec<
         }
     }
     all.sort_by(|a, b| {
-        (&a.seen.group, &a.seen.destination, &a.seen.name)
-            .cmp(&(&b.seen.group, &b.seen.destination, &b.seen.name))
+        (&a.seen.group, &a.seen.destination, &a.seen.name).cmp(&(
+            &b.seen.group,
+            &b.seen.destination,
+            &b.seen.name,
+        ))
     });
     all
 }

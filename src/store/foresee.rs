@@ -69,12 +69,13 @@ impl Foreseen {
         for difference in &self.differences {
             let _ = writeln!(text, "  {}", difference.line());
         }
-        match (self.differences.is_empty(), self.unchanged) {
-            (true, 0) => text.push_str("  nothing is there, and nothing is to be\n"),
-            (true, unchanged) => drop(writeln!(text, "  nothing: {} there already", files_are(unchanged))),
-            (false, 0) => {}
-            (false, unchanged) => drop(writeln!(text, "  {} there already", files_are(unchanged))),
-        }
+        let rest = match (self.differences.is_empty(), self.unchanged) {
+            (true, 0) => "  nothing is there, and nothing is to be\n".to_owned(),
+            (true, unchanged) => format!("  nothing: {} there already\n", files_are(unchanged)),
+            (false, 0) => String::new(),
+            (false, unchanged) => format!("  {} there already\n", files_are(unchanged)),
+        };
+        text.push_str(&rest);
         text
     }
 
