@@ -47,8 +47,8 @@ pub(super) struct Shared {
     is_working: AtomicBool,
     store: Mutex<Store>,
     config: Mutex<Arc<Config>>,
-    promises: Queue,
-    requests: Queue,
+    promises: Queue<Target>,
+    requests: Queue<Target>,
 }
 
 impl Shared {
@@ -100,7 +100,7 @@ impl Shared {
     }
 
     /// The queue of Promises, or that of requests.
-    pub(super) fn queue(&self, workflow: WorkflowType) -> &Queue {
+    pub(super) fn queue(&self, workflow: WorkflowType) -> &Queue<Target> {
         match workflow {
             WorkflowType::Promise => &self.promises,
             WorkflowType::Resource => &self.requests,
