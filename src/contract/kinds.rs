@@ -182,10 +182,13 @@ pub const DEPLOYMENT: Kind = Kind::fixed("apps", "v1", "Deployment", "deployment
 
 /// Returns the kind of an object that is of one of the kinds of this file.
 pub fn of(object: &Object) -> Option<Kind> {
-    const ALL: [Kind; 19] = [
+    const ALL: [Kind; 22] = [
         PROMISE,
         WORK,
         DESTINATION,
+        WORK_PLACEMENT,
+        GIT_STATE_STORE,
+        BUCKET_STATE_STORE,
         JOB,
         CONFIG_MAP,
         NAMESPACE,

@@ -62,6 +62,8 @@ pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Value of [`MANAGED_BY`] without which Kratix does not see a Job (contract.md 3.4).
 pub const MANAGED_BY_KRATIX: &str = "Kratix";
 
+/// Names of those who wait for a Lease, in order, with blanks between them; ours.
+pub const WAITING: &str = "bookend/waiting";
 /// Trace parent; on Works, Jobs and pods.
 pub const TRACE_PARENT: &str = "kratix.io/trace-parent";
 /// Trace state; on Works, Jobs and pods.
@@ -80,7 +82,7 @@ pub const JOB_RESOURCE_KIND: &str = "kratix.io/job-resource-kind";
 pub const JOB_RESOURCE_API_VERSION: &str = "kratix.io/job-resource-api-version";
 
 /// Labels and annotations of this file that a test compares with `docs/contract.md`.
-pub const ALL: [&str; 34] = [
+pub const ALL: [&str; 35] = [
     PROMISE_NAME,
     RESOURCE_NAME,
     RESOURCE_NAMESPACE,
@@ -107,6 +109,7 @@ pub const ALL: [&str; 34] = [
     TARGET_DESTINATION,
     MISPLACED,
     MANAGED_BY,
+    WAITING,
     TRACE_PARENT,
     TRACE_STATE,
     DRY_RUN_RESOURCE_NAME,

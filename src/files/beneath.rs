@@ -4,13 +4,42 @@
 //! it, because every component is opened on its own.
 
 use std::fs::File;
-use std::io;
-use std::path::Path;
+use std::io::{self, Read as _};
+use std::path::{Component, Path};
+
+use super::FileError;
 
 #[cfg(not(target_os = "linux"))]
 pub(super) use elsewhere::Root;
 #[cfg(target_os = "linux")]
 pub(super) use linux::Root;
+
+/// Returns the content of a file of at most `bytes_max` bytes at `relative` below the folder `root`.
+///
+/// # Errors
+/// [`FileError::TooLarge`], else [`FileError::Read`]: also for what is no plain file, and for a path that leaves the folder or
+/// goes through a link.
+pub fn read(root: &Path, relative: &Path, bytes_max: u64) -> Result<Vec<u8>, FileError> {
+    let path = || root.join(relative);
+    let failed = |source| FileError::Read { path: path(), source };
+    let stays = relative.components().all(|name| matches!(name, Component::Normal(_)));
+    if !stays {
+        return Err(failed(io::ErrorKind::InvalidFilename.into()));
+    }
+    let file = Root::open(root).and_then(|mut root| root.open_file(relative)).map_err(failed)?;
+    let found = file.metadata().map_err(failed)?;
+    if !found.is_file() {
+        return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "it is no plain file")));
+    }
+    let too_large = |bytes| FileError::TooLarge { path: path(), bytes, bytes_max };
+    if found.len() > bytes_max {
+        return Err(too_large(found.len()));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(found.len()).unwrap_or_default());
+    file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    let read = bytes.len() as u64;
+    if read > bytes_max { Err(too_large(read)) } else { Ok(bytes) }
+}
 
 #[cfg(target_os = "linux")]
 mod linux {

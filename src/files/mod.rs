@@ -1,6 +1,6 @@
 //! The only room that touches the disk.
 
-mod beneath;
+pub mod beneath;
 pub mod folder;
 pub mod read;
 pub mod tree;

@@ -3,7 +3,10 @@
 //! What is asked of a store is a [`Change`], which says how files shall be afterwards and never how they were: whoever loses a
 //! race reads again and makes the same change of what is there now.
 
+pub mod contents;
+pub mod edits;
 mod error;
+pub mod git;
 
 use std::fmt;
 

@@ -57,12 +57,15 @@ pub(crate) fn reconciled() -> &'static Api {
     API.get_or_init(|| {
         let api = Api::connect("BOOKEND_TEST_MANAGER");
         api.install_namespaces();
+        let mut plurals = Vec::new();
         for crd in bookend::core::crd::own() {
+            plurals.push(crd.name().split('.').next().unwrap_or_default().to_owned());
             api.must("POST", CRDS, &crd.into_value());
         }
-        let is_served = |plural| api.ask("GET", &format!("{OURS}/{plural}"), &Value::Null).0 == 200;
+        let is_served =
+            |plural: &String| api.ask("GET", &format!("{OURS}/{plural}"), &Value::Null).0 == 200;
         let end = Instant::now() + PATIENCE;
-        while !["promises", "works"].into_iter().all(is_served) {
+        while !plurals.iter().all(is_served) {
             assert!(Instant::now() < end, "the CRDs of an installation are not served");
         }
         api

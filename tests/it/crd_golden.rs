@@ -143,7 +143,7 @@ fn crds_of_carried_recordings_differ_only_where_it_is_meant() {
 
 #[test]
 #[ignore = "needs ../shared/golden, a part of which is not ours to carry; .ci/run runs it where that is"]
-fn crds_of_all_recordings_differ_only_where_it_is_meant() {
+fn crds_of_full_recordings_differ_only_where_it_is_meant() {
     let folder = record::folder().expect("shared/golden stands beside the project");
     let count = compare(&record::all(&folder), &mut BTreeSet::new());
     println!("{count} recorded CRDs");

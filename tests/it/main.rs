@@ -21,6 +21,7 @@ mod cluster_body;
 mod cluster_contract;
 mod contract_doc;
 mod crd_golden;
+mod crd_own;
 mod dockerfiles;
 mod double;
 mod drop_in;

@@ -16,7 +16,7 @@ use crate::contract::Object;
 pub use build::{CrdError, build};
 pub use change::{ChangeError, check_change};
 pub use difference::difference;
-pub use own::own;
+pub use own::{for_placement, for_workflows, own};
 
 /// Longest name of a request: it becomes the value of labels (contract.md 9.2).
 pub const REQUEST_NAME_CHARS_MAX: u64 = 63;

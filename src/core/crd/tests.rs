@@ -338,7 +338,15 @@ fn established_is_what_the_api_server_says() {
 fn our_own_kinds_have_a_status_and_a_column() {
     let own = own();
     let names: Vec<_> = own.iter().map(Object::name).collect();
-    assert_eq!(names, ["promises.platform.kratix.io", "works.platform.kratix.io"]);
+    let kinds = [
+        "promises",
+        "works",
+        "workplacements",
+        "destinations",
+        "gitstatestores",
+        "bucketstatestores",
+    ];
+    assert_eq!(names, kinds.map(|plural| format!("{plural}.platform.kratix.io")));
     for crd in &own {
         let version = &crd.spec().unwrap()["versions"][0];
         assert_eq!(version["subresources"]["status"], json!({}));

@@ -1,0 +1,405 @@
+//! Writers of one branch one after the other, over many pods: who holds a Lease, and who waits for it in which order.
+//!
+//! No write depends on it: a store loses nothing when two write at once. It spares those who would lose the race again
+//! and again. So whoever cannot have it, or has waited long enough, writes without it.
+//!
+//! The order of those who wait stands in an annotation of the Lease. Clocks are never compared: a holder is taken for dead
+//! when the Lease has not been renewed for its duration, by the clock of the one who waits.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use tokio::time::{Instant, sleep};
+use tracing::{debug, info, warn};
+
+use crate::cluster::{Cluster, ClusterError, chance};
+use crate::contract::object::map_entry;
+use crate::contract::{Object, ObjectKey, kinds, labels};
+use crate::core::hash::md5_hex;
+use crate::exit;
+
+/// How long things take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// A holder that has not renewed for so long is dead.
+    pub lease_duration: Duration,
+    /// Whoever has waited for so long writes without it.
+    pub wait_max: Duration,
+    /// The first of those who wait looks so often, the others less.
+    pub look_every: Duration,
+    /// When the Lease is free and the first does not come within this time, the second may, and so on.
+    pub skip_after: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self {
+            lease_duration: Duration::from_secs(15),
+            wait_max: Duration::from_secs(60),
+            look_every: Duration::from_millis(60),
+            skip_after: Duration::from_secs(2),
+        }
+    }
+}
+
+/// Most that wait in order; the annotations of an object have 256 KiB together, and ours are not the only ones.
+const WAITING_MAX: usize = 500;
+/// How often a change of the Lease is tried again that somebody else's crossed.
+const TRIES_MAX: u32 = 20;
+
+/// A place in the order of writers.
+pub struct Queue<'a, C> {
+    cluster: &'a C,
+    key: ObjectKey,
+    /// Our name, which nobody else has.
+    identity: String,
+    times: Times,
+    known: Option<Known>,
+    holds: bool,
+}
+
+/// Who holds the Lease and when it was renewed, and since when by our clock that is so.
+struct Known {
+    holder: String,
+    renewed: String,
+    since: Instant,
+}
+
+/// What to do about a Lease that was read.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    Take,
+    Join,
+    /// So many are before us.
+    Wait(usize),
+}
+
+/// Returns the name of the Lease of a store and its branch. Two stores of one name wait for each other, no more.
+pub fn name_of(store: &str) -> String {
+    format!("bookend-store-{}", &md5_hex(store)[..12])
+}
+
+impl<'a, C: Cluster> Queue<'a, C> {
+    /// Returns a place for the Lease of that name; `instance` names this pod or process for people.
+    pub fn new(cluster: &'a C, namespace: &str, name: &str, instance: &str, times: Times) -> Self {
+        // White space would be taken for the end of the name.
+        let instance: String = instance.chars().filter(|c| c.is_ascii_graphic()).collect();
+        Self {
+            cluster,
+            key: kinds::LEASE.object(Some(namespace), name),
+            identity: format!("{instance}_{:016x}", chance::number()),
+            times,
+            known: None,
+            holds: false,
+        }
+    }
+
+    /// Does `work` when it is our turn, renews the Lease meanwhile and gives it back.
+    pub async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
+        self.take().await;
+        let done = tokio::select! {
+            done = work => done,
+            never = self.keep() => match never {},
+        };
+        self.give_back().await;
+        done
+    }
+
+    /// Waits for our turn, or until there is no use in waiting: then it has said why. Returns whether it is our turn.
+    pub async fn take(&mut self) -> bool {
+        let begun = Instant::now();
+        loop {
+            let ahead = match self.step().await {
+                Ok(None) => {
+                    self.holds = true;
+                    debug!(lease = %self.key, waited_ms = begun.elapsed().as_millis() as u64, "our turn to write");
+                    return true;
+                }
+                Ok(Some(ahead)) => ahead,
+                Err(error) => {
+                    let cause = exit::chain(&error);
+                    warn!(lease = %self.key, "writing without waiting for other pods: {cause}");
+                    return false;
+                }
+            };
+            if begun.elapsed() >= self.times.wait_max {
+                info!(lease = %self.key, ahead, "waited long enough for other pods, writing without the lease");
+                self.leave().await;
+                return false;
+            }
+            sleep(self.pause(ahead)).await;
+        }
+    }
+
+    /// Lets the next one go, if it was our turn.
+    pub async fn give_back(&mut self) {
+        if std::mem::take(&mut self.holds) {
+            let duration = self.times.lease_duration;
+            let given = self.change(true, |lease| claim(lease, "", duration, false));
+            if let Err(error) = given.await {
+                debug!(lease = %self.key, "failed to give the lease back: {}", exit::chain(&error));
+            }
+        }
+    }
+
+    /// Renews the Lease as long as we hold it; never ends.
+    pub async fn keep(&self) -> std::convert::Infallible {
+        let duration = self.times.lease_duration;
+        loop {
+            sleep(duration / 3).await;
+            if !self.holds {
+                continue;
+            }
+            let renewed = self.change(true, |lease| claim(lease, &self.identity, duration, false));
+            if let Err(error) = renewed.await {
+                debug!(lease = %self.key, "failed to renew the lease: {}", exit::chain(&error));
+            }
+        }
+    }
+
+    /// Looks once; `None` when it is our turn now, else how many are before us.
+    async fn step(&mut self) -> Result<Option<usize>, ClusterError> {
+        let duration = self.times.lease_duration;
+        let Some(mut lease) = self.cluster.get(&self.key).await? else {
+            let mut lease =
+                Object::new(&kinds::LEASE, self.key.namespace.as_deref(), &self.key.name);
+            claim(&mut lease, &self.identity, duration, true);
+            return match self.cluster.create(&kinds::LEASE, &lease).await {
+                Ok(_) => Ok(None),
+                Err(ClusterError::Exists { .. }) => Ok(Some(0)),
+                Err(error) => Err(error),
+            };
+        };
+        let free_for = self.free_for(&lease);
+        let mut waiting = waiting(&lease);
+        match next(&waiting, &self.identity, free_for, self.times.skip_after) {
+            Next::Wait(ahead) => return Ok(Some(ahead)),
+            Next::Take => {
+                let ours = waiting.iter().position(|name| *name == self.identity);
+                // Those before us did not come: they are gone, or join again.
+                waiting.drain(..ours.map_or(0, |at| at + 1));
+                claim(&mut lease, &self.identity, duration, true);
+                set_waiting(&mut lease, &waiting);
+                match self.cluster.replace(&kinds::LEASE, &lease).await {
+                    Ok(_) => Ok(None),
+                    Err(ClusterError::Conflict { .. } | ClusterError::Missing { .. }) => {
+                        Ok(Some(0))
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+            Next::Join => {
+                let ahead = waiting.len();
+                waiting.push(self.identity.clone());
+                set_waiting(&mut lease, &waiting);
+                match self.cluster.replace(&kinds::LEASE, &lease).await {
+                    Ok(_) => Ok(Some(ahead)),
+                    Err(ClusterError::Conflict { .. } | ClusterError::Missing { .. }) => {
+                        Ok(Some(0))
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+        }
+    }
+
+    /// For how long the Lease has been free; `None` while somebody holds it who is alive as far as we know.
+    fn free_for(&mut self, lease: &Object) -> Option<Duration> {
+        let text = |field| lease.text_at(&["spec", field]).unwrap_or_default().to_owned();
+        let (holder, renewed) = (text("holderIdentity"), text("renewTime"));
+        let is_known = |known: &Known| known.holder == holder && known.renewed == renewed;
+        if !self.known.as_ref().is_some_and(is_known) {
+            self.known = Some(Known { holder, renewed, since: Instant::now() });
+        }
+        let known = self.known.as_ref()?;
+        // Our own: an answer was lost.
+        if known.holder.is_empty() || known.holder == self.identity {
+            return Some(known.since.elapsed());
+        }
+        let seconds = lease.at(&["spec", "leaseDurationSeconds"]).and_then(Value::as_u64);
+        known.since.elapsed().checked_sub(Duration::from_secs(seconds.unwrap_or(15)))
+    }
+
+    /// Takes us out of those who wait.
+    async fn leave(&self) {
+        let left = self.change(false, |lease| {
+            let mut names = waiting(lease);
+            names.retain(|name| *name != self.identity);
+            set_waiting(lease, &names);
+        });
+        if let Err(error) = left.await {
+            debug!(lease = %self.key, "failed to leave the queue: {}", exit::chain(&error));
+        }
+    }
+
+    /// Changes the Lease, whatever else changes meanwhile; when it is to be `held`, not after somebody took it over.
+    async fn change(&self, held: bool, change: impl Fn(&mut Object)) -> Result<(), ClusterError> {
+        for tries in 1.. {
+            let Some(mut lease) = self.cluster.get(&self.key).await? else { return Ok(()) };
+            let holder = lease.text_at(&["spec", "holderIdentity"]).unwrap_or_default();
+            if held && holder != self.identity {
+                return Ok(());
+            }
+            change(&mut lease);
+            match self.cluster.replace(&kinds::LEASE, &lease).await {
+                Err(ClusterError::Conflict { .. }) if tries < TRIES_MAX => {
+                    sleep(self.pause(0) / 4).await;
+                }
+                Err(ClusterError::Missing { .. }) | Ok(_) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Never twice the same, and longer the more are before us.
+    fn pause(&self, ahead: usize) -> Duration {
+        let chance = chance::number() as f64 / u64::MAX as f64;
+        let turns = ahead.saturating_add(1).min(16) as f64;
+        self.times.look_every.mul_f64(turns * (0.5 + chance))
+    }
+}
+
+/// Decides what to do about a Lease that is free for some time, or (`None`) held.
+fn next(waiting: &[String], me: &str, free_for: Option<Duration>, skip_after: Duration) -> Next {
+    let ours = waiting.iter().position(|name| name == me);
+    let ahead = ours.unwrap_or(waiting.len());
+    let is_our_turn = |free: Duration| free >= skip_after.saturating_mul(ahead.min(1_000) as u32);
+    match ours {
+        _ if free_for.is_some_and(is_our_turn) => Next::Take,
+        None if waiting.len() < WAITING_MAX => Next::Join,
+        _ => Next::Wait(ahead),
+    }
+}
+
+/// Who waits, the first first.
+fn waiting(lease: &Object) -> Vec<String> {
+    let text = lease.annotation(labels::WAITING).unwrap_or_default();
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
+fn set_waiting(lease: &mut Object, names: &[String]) {
+    match names {
+        [] => lease.remove_annotation(labels::WAITING),
+        names => lease.set_annotation(labels::WAITING, &names.join(" ")),
+    }
+}
+
+/// Writes into a Lease who holds it. Times in it are for people.
+fn claim(lease: &mut Object, holder: &str, duration: Duration, is_new: bool) {
+    let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
+    let spec: &mut Map<String, Value> = map_entry(&mut lease.0, "spec");
+    spec.insert("holderIdentity".into(), holder.into());
+    spec.insert("leaseDurationSeconds".into(), duration.as_secs().max(1).into());
+    spec.insert("renewTime".into(), now.clone().into());
+    if is_new {
+        let before = spec.get("leaseTransitions").and_then(Value::as_i64);
+        spec.insert("acquireTime".into(), now.into());
+        spec.insert("leaseTransitions".into(), before.map_or(0, |count| count + 1).into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::Reads as _;
+    use crate::cluster::folder::FolderCluster;
+
+    fn names(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn who_came_first_goes_first_and_who_does_not_come_is_passed_over() {
+        let skip = Duration::from_secs(2);
+        let check = |waiting: &str, free: Option<u64>, expect: Next| {
+            let free = free.map(Duration::from_secs);
+            assert_eq!(next(&names(waiting), "me", free, skip), expect, "{waiting} {free:?}");
+        };
+        check("", Some(0), Next::Take);
+        check("", None, Next::Join);
+        check("a b", None, Next::Join);
+        check("a b", Some(0), Next::Join);
+        check("a b", Some(4), Next::Take);
+        check("me a", Some(0), Next::Take);
+        check("me a", None, Next::Wait(0));
+        check("a me", Some(0), Next::Wait(1));
+        check("a me", Some(2), Next::Take);
+        let full = vec!["a".to_owned(); WAITING_MAX];
+        assert_eq!(next(&full, "me", None, skip), Next::Wait(WAITING_MAX));
+    }
+
+    fn queue<'a>(cluster: &'a FolderCluster, name: &str) -> Queue<'a, FolderCluster> {
+        Queue::new(cluster, "sys", "lease", name, Times::default())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_writes_at_a_time_and_all_get_their_turn() {
+        let folder = tempfile::tempdir().unwrap();
+        let cluster = FolderCluster::new(folder.path());
+        let busy = std::sync::atomic::AtomicU32::new(0);
+        let write = |name: &'static str| {
+            let (cluster, busy) = (&cluster, &busy);
+            async move {
+                for _ in 0..5 {
+                    let work = async {
+                        assert_eq!(busy.fetch_add(1, std::sync::atomic::Ordering::SeqCst), 0);
+                        sleep(Duration::from_millis(200)).await;
+                        busy.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                    };
+                    queue(cluster, name).during(work).await;
+                }
+            }
+        };
+        let begun = Instant::now();
+        futures::future::join_all(["a", "b", "c", "d"].map(write)).await;
+        // 20 writes of 200 ms, and what changing hands takes.
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        let lease = cluster.get(&kinds::LEASE.object(Some("sys"), "lease")).await.unwrap().unwrap();
+        assert_eq!(lease.text_at(&["spec", "holderIdentity"]), None);
+        assert_eq!(waiting(&lease), names(""));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_holder_that_died_is_followed_after_the_duration_and_one_that_renews_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let cluster = FolderCluster::new(folder.path());
+        let (mut one, mut two) = (queue(&cluster, "one"), queue(&cluster, "two"));
+        assert!(one.take().await);
+        let begun = Instant::now();
+        tokio::select! {
+            _ = two.take() => panic!("there are two"),
+            _ = one.keep() => {}
+            () = sleep(Duration::from_secs(40)) => {}
+        }
+        // `one` dies now.
+        assert!(two.take().await);
+        let elapsed = begun.elapsed();
+        assert!(
+            elapsed > Duration::from_secs(45) && elapsed < Duration::from_secs(60),
+            "{elapsed:?}"
+        );
+        // It comes back, and does not take away what is not its own.
+        one.give_back().await;
+        let lease = cluster.get(&two.key).await.unwrap().unwrap();
+        assert_eq!(lease.text_at(&["spec", "holderIdentity"]), Some(two.identity.as_str()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_waited_long_enough_writes_without_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let cluster = FolderCluster::new(folder.path());
+        let (mut one, mut two) = (queue(&cluster, "one"), queue(&cluster, "two"));
+        assert!(one.take().await);
+        let begun = Instant::now();
+        tokio::select! {
+            has_it = two.take() => assert!(!has_it),
+            _ = one.keep() => {}
+        }
+        assert!(begun.elapsed() >= Times::default().wait_max);
+        let lease = cluster.get(&one.key).await.unwrap().unwrap();
+        assert_eq!(waiting(&lease), names(""), "it has left the queue");
+        assert_eq!(lease.text_at(&["spec", "holderIdentity"]), Some(one.identity.as_str()));
+    }
+}

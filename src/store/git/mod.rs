@@ -1,0 +1,3 @@
+//! State stores in Git repositories.
+
+pub mod transport;

@@ -1,0 +1,111 @@
+//! Between libgit2, which blocks, and the network, which does not.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+use super::{Timeouts, Traffic};
+use crate::store::Trouble;
+
+/// Waits for the network on behalf of a thread that may block, and keeps why that failed.
+pub(super) struct Bridge {
+    runtime: Handle,
+    pub(super) timeouts: Timeouts,
+    state: Mutex<State>,
+    stopped: watch::Sender<bool>,
+    sent: AtomicU64,
+    received: AtomicU64,
+}
+
+/// Of the fetch or push that is under way.
+#[derive(Default)]
+struct State {
+    /// When it ends at the latest.
+    deadline: Option<Instant>,
+    /// The first thing that failed; what fails later is a consequence.
+    cause: Option<Trouble>,
+}
+
+impl Bridge {
+    pub(super) fn new(runtime: Handle, timeouts: Timeouts) -> Self {
+        Self {
+            runtime,
+            timeouts,
+            state: Mutex::default(),
+            stopped: watch::Sender::new(false),
+            sent: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+        }
+    }
+
+    /// Begins a fetch or push: the clock starts, and what failed before is forgotten.
+    pub(super) fn begin(&self) {
+        let deadline = Some(Instant::now() + self.timeouts.whole);
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) =
+            State { deadline, cause: None };
+    }
+
+    /// Waits for `work`, at most for `limit`, for what is left of the whole, and until it is stopped.
+    pub(super) fn wait<T>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = Result<T, Trouble>>,
+    ) -> Result<T, Trouble> {
+        let deadline = self.state.lock().unwrap_or_else(PoisonError::into_inner).deadline;
+        let result = self.runtime.block_on(async {
+            let until = Instant::now() + limit;
+            let (until, limit) = match deadline {
+                Some(deadline) if deadline < until => (deadline, self.timeouts.whole),
+                _ => (until, limit),
+            };
+            let mut stopped = self.stopped.subscribe();
+            tokio::select! {
+                biased;
+                _ = stopped.wait_for(|stopped| *stopped) => Err(Trouble::Stopped),
+                done = timeout_at(until, work) => done.unwrap_or(Err(Trouble::Late(limit))),
+            }
+        });
+        result
+    }
+
+    /// Starts something that runs on by itself.
+    pub(super) fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
+        self.runtime.spawn(work)
+    }
+
+    /// Keeps why it failed.
+    pub(super) fn failed(&self, trouble: Trouble) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.cause.get_or_insert(trouble);
+    }
+
+    pub(super) fn cause(&self) -> Option<Trouble> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).cause.take()
+    }
+
+    pub(super) fn stop(&self) {
+        self.stopped.send_replace(true);
+    }
+
+    pub(super) fn sent(&self, bytes: usize) {
+        self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn received(&self, bytes: usize) {
+        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn traffic(&self) -> Traffic {
+        Traffic {
+            sent: self.sent.load(Ordering::Relaxed),
+            received: self.received.load(Ordering::Relaxed),
+        }
+    }
+}
