@@ -101,6 +101,13 @@ impl<T: Clone + Hash + Ord> Queue<T> {
         }
     }
 
+    /// Asks for an object to be looked at then, or as soon as it is asked for otherwise.
+    pub(super) fn add_at(&self, target: T, at: Instant) {
+        if self.lock().add_at(target, at) {
+            self.news.notify_one();
+        }
+    }
+
     /// Returns the next object, which no other worker has; `None` once the queue is closed.
     pub(super) async fn next(&self) -> Option<T> {
         loop {

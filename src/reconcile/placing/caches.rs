@@ -2,18 +2,17 @@
 //! changes.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fmt;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
-
 use super::super::cache::{Cache, Change, Source};
+use super::super::known::without_managers;
 use super::super::store::{Place, place};
 use super::known::{KnownPlacement, KnownWork};
 use crate::contract::{Kind, Object, kinds};
+use crate::core::placement::{DestinationSeen, Folders, StoreRef};
 
 /// What a watch or a write is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::reconcile) enum Fed {
     /// Works.
     Works,
@@ -21,30 +20,11 @@ pub(in crate::reconcile) enum Fed {
     Placements,
     /// Destinations.
     Destinations,
-    /// State stores of a kind.
-    Stores(StoreKind),
-}
-
-/// Kinds of state stores.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(in crate::reconcile) enum StoreKind {
-    /// GitStateStore.
-    Git,
-    /// BucketStateStore.
-    Bucket,
-}
-
-impl StoreKind {
-    /// Both.
-    pub(super) const ALL: [Self; 2] = [Self::Git, Self::Bucket];
-
-    /// The kind of its objects.
-    pub(super) fn kind(self) -> &'static Kind {
-        match self {
-            Self::Git => &kinds::GIT_STATE_STORE,
-            Self::Bucket => &kinds::BUCKET_STATE_STORE,
-        }
-    }
+    /// State stores.
+    Stores {
+        /// BucketStateStores, otherwise GitStateStores.
+        is_bucket: bool,
+    },
 }
 
 impl Fed {
@@ -53,8 +33,8 @@ impl Fed {
         Self::Works,
         Self::Placements,
         Self::Destinations,
-        Self::Stores(StoreKind::Git),
-        Self::Stores(StoreKind::Bucket),
+        Self::Stores { is_bucket: false },
+        Self::Stores { is_bucket: true },
     ];
 
     /// The kind of its objects.
@@ -63,33 +43,14 @@ impl Fed {
             Self::Works => &kinds::WORK,
             Self::Placements => &kinds::WORK_PLACEMENT,
             Self::Destinations => &kinds::DESTINATION,
-            Self::Stores(store) => store.kind(),
+            Self::Stores { is_bucket: false } => &kinds::GIT_STATE_STORE,
+            Self::Stores { is_bucket: true } => &kinds::BUCKET_STATE_STORE,
         }
     }
-}
 
-/// Names a state store.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(in crate::reconcile) struct StoreKey {
-    /// Its kind.
-    pub(super) kind: StoreKind,
-    /// Its name.
-    pub(super) name: Arc<str>,
-}
-
-impl StoreKey {
-    /// The state store that a Destination names; `None` when it names none that there can be.
-    pub(super) fn of_destination(destination: &Object) -> Option<Self> {
-        let name = destination.text_at(&["spec", "stateStoreRef", "name"])?.into();
-        let named = destination.text_at(&["spec", "stateStoreRef", "kind"])?;
-        let kind = StoreKind::ALL.into_iter().find(|kind| kind.kind().kind == named)?;
-        Some(Self { kind, name })
-    }
-}
-
-impl fmt::Display for StoreKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.kind.kind().kind, self.name)
+    /// That of a state store.
+    pub(super) fn of_store(store: &StoreRef) -> Self {
+        Self::Stores { is_bucket: store.is_bucket }
     }
 }
 
@@ -101,7 +62,7 @@ pub(in crate::reconcile) enum Item {
     /// A Destination.
     Destination(Arc<str>),
     /// A state store.
-    Store(StoreKey),
+    Store(StoreRef),
 }
 
 /// Who is to be looked at because something has changed.
@@ -115,15 +76,17 @@ pub(super) enum Wake {
 
 /// All that is known.
 #[derive(Debug, Default)]
-pub(in crate::reconcile) struct Caches {
-    pub(super) works: Cache<Place, KnownWork>,
-    pub(super) placements: Cache<Place, KnownPlacement>,
+pub(super) struct Caches {
+    works: Cache<Place, KnownWork>,
+    placements: Cache<Place, KnownPlacement>,
     of_work: HashMap<Place, BTreeSet<Place>>,
     of_destination: HashMap<Arc<str>, BTreeSet<Place>>,
-    destinations: Cache<Arc<str>, Arc<Object>>,
+    destinations: Cache<Arc<str>, (Arc<Object>, DestinationSeen)>,
     stores: [Cache<Arc<str>, Arc<Object>>; 2],
+    /// Which WorkPlacement has which folder.
+    pub(super) folders: Folders,
     /// All Destinations by name; made anew when one changes.
-    all: Option<Arc<Vec<Object>>>,
+    all: Option<Arc<Vec<DestinationSeen>>>,
 }
 
 impl Caches {
@@ -140,12 +103,17 @@ impl Caches {
             }
             Fed::Placements => self.put_placement(source, object, &mut wakes),
             Fed::Destinations => self.put_destination(source, object, &mut wakes),
-            Fed::Stores(kind) => {
-                let kept = Arc::new(without_managers(object));
+            Fed::Stores { is_bucket } => {
+                let kept = Arc::new(without_managers(object.clone()));
                 let name: Arc<str> = object.name().into();
-                let change = self.stores[kind as usize].put(source, name.clone(), object, kept);
-                if change.is_news() {
-                    self.wake_store(StoreKey { kind, name }, &mut wakes);
+                let change = self.stores[usize::from(is_bucket)].put(source, name, object, kept);
+                let is_news = match &change {
+                    Change::None => false,
+                    Change::New => true,
+                    Change::Newer(old) => old.generation() != object.generation(),
+                };
+                if is_news {
+                    self.wake_store(is_bucket, object.name(), &mut wakes);
                 }
             }
         }
@@ -156,34 +124,30 @@ impl Caches {
         let place = place(object);
         let known = KnownPlacement::from_object(object);
         let (new, destination) = (of(&place, &known), Arc::clone(&known.destination));
-        let is_going = known.is_going;
+        let seen = known.seen();
         match self.placements.put(source, place.clone(), object, known) {
             Change::None => return,
             Change::New => {}
             Change::Newer(old) => self.forget_placement(&place, &old),
         }
+        self.folders.note(&seen);
         self.of_work.entry(new.clone()).or_default().insert(place.clone());
-        self.of_destination.entry(Arc::clone(&destination)).or_default().insert(place);
+        self.of_destination.entry(destination).or_default().insert(place);
         wakes.push(work(new));
-        if is_going {
-            wakes.push(Wake::One(Item::Destination(destination)));
-        }
     }
 
     fn put_destination(&mut self, source: Source, object: &Object, wakes: &mut Vec<Wake>) {
         let name: Arc<str> = object.name().into();
-        let kept = Arc::new(without_managers(object));
-        let print = fingerprint(object);
+        let seen = DestinationSeen::from_object(object);
+        let kept = (Arc::new(without_managers(object.clone())), seen.clone());
         let change = self.destinations.put(source, name.clone(), object, kept);
         if !change.is_news() {
             return;
         }
         self.all = None;
         wakes.push(Wake::One(Item::Destination(name)));
-        if !matches!(&change, Change::Newer(old) if fingerprint(old) == print) {
-            // Paths that clashed with its own may not any more.
-            self.wake_destinations(wakes);
-            wakes.push(Wake::Works);
+        if !matches!(&change, Change::Newer((_, old)) if old.places_like(&seen)) {
+            self.wake_all(wakes);
         }
     }
 
@@ -206,9 +170,10 @@ impl Caches {
                     self.gone_destination(object.name(), &mut wakes);
                 }
             }
-            Fed::Stores(kind) => {
-                if self.stores[kind as usize].remove(object.name(), object).is_some() {
-                    self.wake_store(StoreKey { kind, name: object.name().into() }, &mut wakes);
+            Fed::Stores { is_bucket } => {
+                let cache = &mut self.stores[usize::from(is_bucket)];
+                if cache.remove(object.name(), object).is_some() {
+                    self.wake_store(is_bucket, object.name(), &mut wakes);
                 }
             }
         }
@@ -221,7 +186,7 @@ impl Caches {
             Fed::Works => self.works.begin_list(),
             Fed::Placements => self.placements.begin_list(),
             Fed::Destinations => self.destinations.begin_list(),
-            Fed::Stores(kind) => self.stores[kind as usize].begin_list(),
+            Fed::Stores { is_bucket } => self.stores[usize::from(is_bucket)].begin_list(),
         }
     }
 
@@ -242,9 +207,9 @@ impl Caches {
                     self.gone_destination(&name, &mut wakes);
                 }
             }
-            Fed::Stores(kind) => {
-                for (name, _) in self.stores[kind as usize].end_list() {
-                    self.wake_store(StoreKey { kind, name }, &mut wakes);
+            Fed::Stores { is_bucket } => {
+                for (name, _) in self.stores[usize::from(is_bucket)].end_list() {
+                    self.wake_store(is_bucket, &name, &mut wakes);
                 }
             }
         }
@@ -257,12 +222,13 @@ impl Caches {
             Fed::Works => self.works.is_filled(),
             Fed::Placements => self.placements.is_filled(),
             Fed::Destinations => self.destinations.is_filled(),
-            Fed::Stores(kind) => self.stores[kind as usize].is_filled(),
+            Fed::Stores { is_bucket } => self.stores[usize::from(is_bucket)].is_filled(),
         }
     }
 
     fn gone_placement(&mut self, place: &Place, gone: &KnownPlacement, wakes: &mut Vec<Wake>) {
         self.forget_placement(place, gone);
+        self.folders.forget(&place.0, &place.1);
         wakes.push(work(of(place, gone)));
         wakes.push(Wake::One(Item::Destination(Arc::clone(&gone.destination))));
     }
@@ -275,88 +241,102 @@ impl Caches {
     fn gone_destination(&mut self, name: &str, wakes: &mut Vec<Wake>) {
         self.all = None;
         wakes.push(Wake::One(Item::Destination(name.into())));
-        self.wake_destinations(wakes);
+        self.wake_all(wakes);
+    }
+
+    /// A Destination has changed: paths that clashed with its own may not any more, and Works may go there.
+    fn wake_all(&self, wakes: &mut Vec<Wake>) {
+        let all = self.destinations.iter();
+        wakes.extend(all.map(|(name, _)| Wake::One(Item::Destination(Arc::clone(name)))));
         wakes.push(Wake::Works);
     }
 
-    fn wake_destinations(&self, wakes: &mut Vec<Wake>) {
-        let all = self.destinations.iter();
-        wakes.extend(all.map(|(name, _)| Wake::One(Item::Destination(Arc::clone(name)))));
+    fn wake_store(&self, is_bucket: bool, name: &str, wakes: &mut Vec<Wake>) {
+        let store = StoreRef { is_bucket, name: name.to_owned() };
+        wakes.extend(self.destinations_of(&store).into_iter().map(Wake::One));
+        wakes.push(Wake::One(Item::Store(store)));
     }
 
-    /// A state store has changed: so have its Destinations.
-    fn wake_store(&self, key: StoreKey, wakes: &mut Vec<Wake>) {
-        wakes.extend(self.destinations_of(&key).map(|name| Wake::One(Item::Destination(name))));
-        wakes.push(Wake::One(Item::Store(key)));
-    }
-
-    /// Names of the Destinations in a state store.
-    pub(super) fn destinations_of(&self, key: &StoreKey) -> impl Iterator<Item = Arc<str>> {
-        let all = self.destinations.iter();
-        all.filter(move |(_, one)| StoreKey::of_destination(one).as_ref() == Some(key))
-            .map(|(name, _)| Arc::clone(name))
+    /// The Destinations in a state store.
+    pub(super) fn destinations_of(&self, store: &StoreRef) -> Vec<Item> {
+        let is_in = |seen: &DestinationSeen| {
+            seen.setup.as_ref().is_ok_and(|setup| setup.store == *store)
+        };
+        let all = self.destinations.iter().filter(|(_, (_, seen))| is_in(seen));
+        all.map(|(name, _)| Item::Destination(Arc::clone(name))).collect()
     }
 
     /// All Destinations, by name.
-    pub(super) fn all_destinations(&mut self) -> Arc<Vec<Object>> {
+    pub(super) fn all_destinations(&mut self) -> Arc<Vec<DestinationSeen>> {
         let all = self.all.get_or_insert_with(|| {
             let all = self.destinations.iter();
-            let mut all: Vec<Object> = all.map(|(_, one)| Object::clone(one)).collect();
-            all.sort_by(|one, other| one.name().cmp(other.name()));
+            let mut all: Vec<_> = all.map(|(_, (_, seen))| seen.clone()).collect();
+            all.sort_by(|one, other| one.name.cmp(&other.name));
             Arc::new(all)
         });
         Arc::clone(all)
     }
 
     /// A Destination.
-    pub(super) fn destination(&self, name: &str) -> Option<Arc<Object>> {
+    pub(super) fn destination(&self, name: &str) -> Option<(Arc<Object>, DestinationSeen)> {
         self.destinations.get(name).cloned()
     }
 
     /// A state store.
-    pub(super) fn store(&self, key: &StoreKey) -> Option<Arc<Object>> {
-        self.stores[key.kind as usize].get(&*key.name).cloned()
+    pub(super) fn store(&self, store: &StoreRef) -> Option<Arc<Object>> {
+        self.stores[usize::from(store.is_bucket)].get(&*store.name).cloned()
+    }
+
+    /// A Work.
+    pub(super) fn work(&self, work: &Place) -> Option<KnownWork> {
+        self.works.get(work).cloned()
+    }
+
+    /// A WorkPlacement.
+    pub(super) fn placement(&self, placement: &Place) -> Option<KnownPlacement> {
+        self.placements.get(placement).cloned()
     }
 
     /// The WorkPlacements of a Work, by name.
-    pub(super) fn placements_of(&self, work: &Place) -> Vec<(Place, KnownPlacement)> {
+    pub(super) fn placements_of(&self, work: &Place) -> Vec<KnownPlacement> {
         self.named(self.of_work.get(work))
     }
 
     /// The WorkPlacements for a Destination, by namespace and name.
-    pub(super) fn placements_for(&self, destination: &str) -> Vec<(Place, KnownPlacement)> {
+    pub(super) fn placements_for(&self, destination: &str) -> Vec<KnownPlacement> {
         self.named(self.of_destination.get(destination))
     }
 
-    fn named(&self, places: Option<&BTreeSet<Place>>) -> Vec<(Place, KnownPlacement)> {
+    fn named(&self, places: Option<&BTreeSet<Place>>) -> Vec<KnownPlacement> {
         let all = places.into_iter().flatten();
-        all.filter_map(|at| Some((at.clone(), self.placements.get(at)?.clone()))).collect()
+        all.filter_map(|at| self.placements.get(at).cloned()).collect()
     }
 
-    /// Everybody: Works, those that are gone but have WorkPlacements, Destinations and state stores.
+    /// All Works, and those that are gone but have WorkPlacements.
+    pub(super) fn all_works(&self) -> Vec<Item> {
+        let works = self.works.iter().map(|(place, _)| place);
+        let works: BTreeSet<&Place> = works.chain(self.of_work.keys()).collect();
+        works.into_iter().cloned().map(Item::Work).collect()
+    }
+
+    /// Everybody, state stores first: the others wait for them.
     pub(super) fn items(&self) -> Vec<Item> {
-        let works: BTreeSet<&Place> =
-            self.works.iter().map(|(place, _)| place).chain(self.of_work.keys()).collect();
-        let stores = StoreKind::ALL.into_iter().flat_map(|kind| {
-            let all = self.stores[kind as usize].iter();
-            all.map(move |(name, _)| Item::Store(StoreKey { kind, name: Arc::clone(name) }))
+        let stores = self.stores.iter().zip([false, true]).flat_map(|(cache, is_bucket)| {
+            let named = move |name: &Arc<str>| StoreRef { is_bucket, name: name.to_string() };
+            cache.iter().map(move |(name, _)| Item::Store(named(name)))
         });
         let destinations = self.destinations.iter().map(|(name, _)| Arc::clone(name));
-        stores
-            .chain(destinations.map(Item::Destination))
-            .chain(works.into_iter().cloned().map(Item::Work))
-            .collect()
+        stores.chain(destinations.map(Item::Destination)).chain(self.all_works()).collect()
     }
-}
 
-/// What of a Destination matters to Works.
-fn fingerprint(destination: &Object) -> Value {
-    let metadata = |key| destination.at(&["metadata", key]).cloned().unwrap_or_default();
-    json!([metadata("generation"), metadata("labels"), metadata("deletionTimestamp")])
-}
-
-fn without_managers(object: &Object) -> Object {
-    super::super::known::without_managers(object.clone())
+    /// How many Works, WorkPlacements and Destinations are known.
+    pub(super) fn counts(&self) -> [(&'static str, usize); 3] {
+        [
+            ("work", self.works.len()),
+            ("workplacement", self.placements.len()),
+            ("destination", self.destinations.len()),
+        ]
+    }
 }
 
 /// The Work of a WorkPlacement: it lives in the same namespace.
