@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::AnyFault;
 use super::reconcile::{RightsForm, StatusLayout};
+use crate::core::promise::is_dns_label;
 use crate::exit::{Exit, Fault};
 use crate::files::{FileError, read};
 use crate::install::{self, Options};
@@ -34,9 +35,22 @@ pub struct Install {
     /// Let the controller grant only what it has: what ClusterRoles with the label `bookend/grantable: "true"` hold
     #[arg(long)]
     pub no_escalate: bool,
+    /// Do not place Works: another controller writes them to state stores
+    #[arg(long)]
+    pub no_placement: bool,
+    /// Let the controller read Secrets in this namespace alone; may be given more than once
+    #[arg(long = "secrets-in", value_name = "NAMESPACE", value_parser = namespace, conflicts_with = "no_placement")]
+    pub secrets_in: Vec<String>,
     /// File with the settings of the installation: the document under the key `config` of the ConfigMap `kratix`
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+fn namespace(text: &str) -> Result<String, String> {
+    match is_dns_label(text) {
+        true => Ok(text.to_owned()),
+        false => Err("this is no name of a namespace".to_owned()),
+    }
 }
 
 /// The file with the settings is not there or cannot be read.
@@ -75,6 +89,8 @@ pub(super) fn text(args: Install) -> Result<String, AnyFault> {
         rights: args.rights.into(),
         layout: args.status_layout.into(),
         escalate: !args.no_escalate,
+        placement: !args.no_placement,
+        secret_namespaces: args.secrets_in.into_iter().collect(),
         config,
     })?;
     Ok(install::text(&objects))

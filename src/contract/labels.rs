@@ -57,6 +57,9 @@ pub const WORKLOAD_GROUP_ID: &str = "kratix.io/workload-group-id";
 pub const TARGET_DESTINATION: &str = "kratix.io/targetDestinationName";
 /// `true` on a WorkPlacement whose Destination matches the selectors no more.
 pub const MISPLACED: &str = "kratix.io/misplaced";
+/// Folder of a WorkPlacement below its Destination's path, when another one has that of contract.md 10.4; annotation of a
+/// WorkPlacement, ours. It stays when the other one goes.
+pub const FOLDER: &str = "bookend/folder";
 /// Who manages a Job; see [`MANAGED_BY_KRATIX`].
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Value of [`MANAGED_BY`] without which Kratix does not see a Job (contract.md 3.4).
@@ -82,7 +85,7 @@ pub const JOB_RESOURCE_KIND: &str = "kratix.io/job-resource-kind";
 pub const JOB_RESOURCE_API_VERSION: &str = "kratix.io/job-resource-api-version";
 
 /// Labels and annotations of this file that a test compares with `docs/contract.md`.
-pub const ALL: [&str; 35] = [
+pub const ALL: [&str; 36] = [
     PROMISE_NAME,
     RESOURCE_NAME,
     RESOURCE_NAMESPACE,
@@ -108,6 +111,7 @@ pub const ALL: [&str; 35] = [
     WORKLOAD_GROUP_ID,
     TARGET_DESTINATION,
     MISPLACED,
+    FOLDER,
     MANAGED_BY,
     WAITING,
     TRACE_PARENT,

@@ -10,6 +10,7 @@ pub mod kinds;
 pub mod labels;
 pub mod layout;
 pub mod object;
+pub mod placement;
 pub mod pod;
 pub mod promise_status;
 pub mod status;

@@ -8,6 +8,10 @@ use crate::core::workflow::Layout;
 
 /// Where it answers for its health, and with its figures.
 const PORT: u16 = 8080;
+/// Where it keeps what it has fetched of repositories: all of the rest is read-only.
+const SCRATCH: &str = "/tmp";
+/// Most that it keeps there; more, and the kubelet starts it anew with nothing.
+const SCRATCH_MAX: &str = "4Gi";
 
 /// Returns the Deployment.
 pub(super) fn deployment(options: &Options) -> Object {
@@ -27,32 +31,47 @@ pub(super) fn deployment(options: &Options) -> Object {
 }
 
 fn pod(options: &Options) -> Value {
-    json!({
+    let mut command = vec![layout::ADAPTER_PATH, "reconcile"];
+    // With placement it holds what Works want where, and what it is about to write.
+    let (cpu, memory, memory_max) = match options.placement {
+        true => ("100m", "64Mi", "512Mi"),
+        false => ("50m", "32Mi", "256Mi"),
+    };
+    if !options.placement {
+        command.push("--no-placement");
+    }
+    let mut container = json!({
+        "name": "manager",
+        "image": options.image,
+        "command": command,
+        "env": variables(options),
+        "ports": [{"name": "http", "containerPort": PORT}],
+        "livenessProbe": probe("/healthz"),
+        "readinessProbe": probe("/readyz"),
+        "resources": {
+            "requests": {"cpu": cpu, "memory": memory},
+            "limits": {"memory": memory_max},
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": false,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": true,
+            "runAsUser": 65532,
+        },
+    });
+    let mut pod = json!({
         "serviceAccountName": kinds::CONTROLLER,
         "securityContext": {
             "runAsNonRoot": true,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "containers": [{
-            "name": "manager",
-            "image": options.image,
-            "command": [layout::ADAPTER_PATH, "reconcile"],
-            "env": variables(options),
-            "ports": [{"name": "http", "containerPort": PORT}],
-            "livenessProbe": probe("/healthz"),
-            "readinessProbe": probe("/readyz"),
-            "resources": {
-                "requests": {"cpu": "50m", "memory": "32Mi"},
-                "limits": {"memory": "256Mi"},
-            },
-            "securityContext": {
-                "allowPrivilegeEscalation": false,
-                "capabilities": {"drop": ["ALL"]},
-                "readOnlyRootFilesystem": true,
-                "runAsUser": 65532,
-            },
-        }],
-    })
+    });
+    if options.placement {
+        container["volumeMounts"] = json!([{"name": "scratch", "mountPath": SCRATCH}]);
+        pod["volumes"] = json!([{"name": "scratch", "emptyDir": {"sizeLimit": SCRATCH_MAX}}]);
+    }
+    pod["containers"] = json!([container]);
+    pod
 }
 
 fn probe(path: &str) -> Value {
@@ -74,6 +93,9 @@ fn variables(options: &Options) -> Vec<Value> {
         variable("BOOKEND_LISTEN", &format!(":{PORT}")),
         variable("BOOKEND_LOG_FORMAT", "json"),
     ];
+    if options.placement {
+        all.push(variable("TMPDIR", SCRATCH));
+    }
     if let Some(secret) = &options.pull_secret {
         all.push(variable(env::ADAPTER_PULL_SECRET, secret));
     }

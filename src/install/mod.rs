@@ -6,6 +6,8 @@
 mod deployment;
 mod rights;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::contract::{Kind, Object, kinds};
@@ -46,6 +48,10 @@ pub struct Options {
     pub layout: Layout,
     /// Whether the controller may grant rights that it does not have (docs/reconcile.md).
     pub escalate: bool,
+    /// Whether it places Works, too: without, it makes them and another controller places them.
+    pub placement: bool,
+    /// The namespaces in which it may read Secrets, which hold the credentials of state stores; empty for all.
+    pub secret_namespaces: BTreeSet<String>,
     /// The document of settings; `None` for that of an installation without own.
     pub config: Option<String>,
 }
@@ -89,10 +95,16 @@ pub fn objects(options: &Options) -> Result<Vec<Object>, InstallError> {
     let settings = options.config.as_deref().unwrap_or(NO_SETTINGS);
     check(settings)?;
     let mut all = vec![namespace()];
-    all.extend(crd::own());
-    all.extend(admission::policies());
+    all.extend(crd::for_workflows());
+    if options.placement {
+        all.extend(crd::for_placement());
+    }
+    all.extend(admission::for_workflows());
+    if options.placement {
+        all.extend(admission::for_placement());
+    }
     all.push(service_account(options));
-    all.extend(rights::of_controller(options.escalate));
+    all.extend(rights::of_controller(options));
     all.push(config_map(settings));
     all.push(deployment::deployment(options));
     Ok(all)

@@ -3,7 +3,9 @@
 //! What is asked of a store is a [`Change`], which says how files shall be afterwards and never how they were: whoever loses a
 //! race reads again and makes the same change of what is there now.
 
+pub mod address;
 pub mod contents;
+pub mod credentials;
 pub mod edits;
 mod error;
 pub mod git;

@@ -1,4 +1,4 @@
-//! The table of invalid Promises on a real API server with our policy: what it refuses, and in which words
+//! The tables of invalid objects on a real API server with our policy: what it refuses, and in which words
 //! (`docs/bad-input.md`; `BOOKEND_UPDATE=1` writes the page).
 
 use bookend::contract::Object;
@@ -6,9 +6,14 @@ use bookend::core::{admission, crd};
 use serde_json::{Value, json};
 
 use crate::api::{Api, api};
-use crate::bad_input::{Case, page, table};
+use crate::bad_input::{Answers, Case, Group, page, tables};
 
 const PROMISES: &str = "/apis/platform.kratix.io/v1alpha1/promises";
+
+/// Where objects of the kind of a table are.
+fn place(group: &Group) -> String {
+    format!("/apis/platform.kratix.io/v1alpha1/{}s", group.good.kind().to_lowercase())
+}
 
 /// Puts our own CRD of Promises and the policy in place.
 fn installed() -> &'static Api {
@@ -23,14 +28,23 @@ fn installed() -> &'static Api {
         "metadata": {"name": "probe"},
         "spec": {"requiredPromises": [{"name": "probe"}]},
     });
-    loop {
-        let (status, answer) = api.ask("POST", &format!("{PROMISES}?dryRun=All"), &probe);
-        if status == 422 && answer.to_string().contains("require itself") {
-            return api;
-        }
-        assert!(std::time::Instant::now() < end, "{answer}");
-        std::thread::yield_now();
+    let mut probes = vec![(PROMISES.to_owned(), probe)];
+    for group in tables().1 {
+        let mut probe = group.good.clone();
+        probe.0["spec"]["path"] = "..".into();
+        probes.push((place(&group), probe.into_value()));
     }
+    for (place, probe) in probes {
+        loop {
+            let (status, answer) = api.ask("POST", &format!("{place}?dryRun=All"), &probe);
+            if status == 422 && answer.to_string().contains("denied request: ") {
+                break;
+            }
+            assert!(std::time::Instant::now() < end, "{place}: {answer}");
+            std::thread::yield_now();
+        }
+    }
+    api
 }
 
 fn apply(api: &Api, object: &Object) -> Value {
@@ -59,41 +73,56 @@ fn removed(api: &Api) {
         let path = format!("/apis/{}/{plural}/{}", object.api_version(), object.name());
         api.must("DELETE", &path, &Value::Null);
     }
+    for crd in crd::for_placement() {
+        let path = format!("/apis/{}/customresourcedefinitions/{}", crd.api_version(), crd.name());
+        api.must("DELETE", &path, &Value::Null);
+    }
     for crd in bookend::files::yaml::parse_objects(include_bytes!("crds.yaml")).unwrap() {
         apply(api, &crd);
     }
 }
 
-/// What the API server says of a Promise; `None` when it takes it.
-fn refusal(api: &Api, good: &Object, case: &Case) -> Option<String> {
-    let body = case.promise.clone().into_value();
+/// What the API server says of an object; `None` when it takes it.
+fn refusal(api: &Api, group: &Group, case: &Case) -> Option<String> {
+    let (place, good) = (place(group), &group.good);
+    let body = case.object.clone().into_value();
     let (status, answer) = if case.is_update {
-        api.must("POST", PROMISES, &good.clone().into_value());
-        let path = format!("{PROMISES}/{}", good.name());
+        api.must("POST", &place, &good.clone().into_value());
+        let path = format!("{place}/{}", good.name());
         let mut stored = api.must("GET", &path, &Value::Null);
         stored["spec"] = body["spec"].clone();
         let answer = api.ask("PUT", &format!("{path}?dryRun=All"), &stored);
         api.must("DELETE", &path, &Value::Null);
         answer
     } else {
-        api.ask("POST", &format!("{PROMISES}?dryRun=All"), &body)
+        api.ask("POST", &format!("{place}?dryRun=All"), &body)
     };
     if status < 300 {
         return None;
     }
     let message = answer["message"].as_str().unwrap();
-    let intro = "denied request: ";
-    let at = message.find(intro).unwrap_or_else(|| panic!("{}: {message}", case.name));
-    Some(message[at + intro.len()..].to_owned())
+    // What the schema forbids has no policy in it.
+    let intro =
+        ["denied request: ", "is invalid: "].into_iter().find(|intro| message.contains(intro));
+    let intro = intro.unwrap_or_else(|| panic!("{}: {message}", case.name));
+    message.split_once(intro).map(|(_, said)| said.to_owned())
+}
+
+fn answers<'a>(api: &Api, group: &'a Group) -> Answers<'a> {
+    group.cases.iter().map(|case| (case, refusal(api, group, case))).collect()
 }
 
 #[test]
 #[ignore = "needs tests/cluster/run"]
 fn every_mistake_is_told_as_the_page_says() {
     let api = installed();
-    let (good, cases) = table();
-    api.must("POST", &format!("{PROMISES}?dryRun=All"), &good.clone().into_value());
-    let rows: Vec<_> = cases.iter().map(|case| (case, refusal(api, &good, case))).collect();
+    let (promises, others) = tables();
+    for group in others.iter().chain([&promises]) {
+        api.must("POST", &format!("{}?dryRun=All", place(group)), &group.good.clone().into_value());
+    }
+    let rows = answers(api, &promises);
+    let other_rows = others.iter().flat_map(|group| answers(api, group)).collect();
+    let good = &promises.good;
 
     // An invalid one that is there may still lose a finalizer, and go.
     api.must("POST", PROMISES, &good.clone().into_value());
@@ -104,7 +133,7 @@ fn every_mistake_is_told_as_the_page_says() {
     api.must("PATCH", &path, &json!({"metadata": {"finalizers": null}, "spec": {"api": null}}));
     removed(api);
 
-    let page = page(&good, &rows);
+    let page = page(good, &rows, &other_rows);
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/bad-input.md");
     if std::env::var_os("BOOKEND_UPDATE").is_some() {
         std::fs::write(file, &page).unwrap();

@@ -1,5 +1,6 @@
 //! A real API server takes what `bookend install` prints, and the rights in it are those that a reconciler needs.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -11,14 +12,17 @@ use serde_json::{Value, json};
 
 use crate::api::{Api, api};
 
-fn options(escalate: bool) -> Options {
+/// What is installed: all rights and placement, or as little as can be.
+fn options(all: bool) -> Options {
     Options {
         image: "localhost/bookend:1".into(),
         pull_secret: Some("pull".into()),
         replicas: 2,
         rights: Rights::Least,
         layout: Layout::Keyed,
-        escalate,
+        escalate: all,
+        placement: all,
+        secret_namespaces: BTreeSet::new(),
         config: None,
     }
 }
@@ -78,25 +82,29 @@ pub(crate) fn controller(api: &Api, admin: &Path) -> Value {
 #[ignore = "needs a real API server: tests/cluster/run"]
 fn a_real_api_server_takes_what_install_prints_and_the_second_time_changes_nothing() {
     let api = api();
-    for escalate in [true, false] {
-        for object in objects(&options(escalate)).unwrap() {
-            if object.kind() == "CustomResourceDefinition" {
-                // The tests have their own of the same name: it is only asked for.
-                apply(api, &object, "force=true&dryRun=All");
-                continue;
-            }
-            let first = apply(api, &object, "force=true");
-            let second = apply(api, &object, "force=true");
-            // Where controllers run, a Deployment's status changes all the time.
-            let field =
-                if object.kind() == "Deployment" { "generation" } else { "resourceVersion" };
-            let version = |value: &Value| value["metadata"][field].clone();
-            assert_eq!(version(&first), version(&second), "{} {}", object.kind(), object.name());
+    let mut of_few_secrets = options(true);
+    of_few_secrets.secret_namespaces = BTreeSet::from(["default".to_owned()]);
+    let ways = [&options(true), &of_few_secrets, &options(false)].map(|one| objects(one).unwrap());
+    let is_in_default = |object: &&Object| object.namespace() == Some("default");
+    assert_eq!(ways[1].iter().filter(is_in_default).count(), 2, "a role and its binding");
+    let mut made = BTreeSet::new();
+    for object in ways.iter().flatten() {
+        if object.kind() == "CustomResourceDefinition" {
+            // The tests have their own of the same name: it is only asked for.
+            apply(api, object, "force=true&dryRun=All");
+            continue;
+        }
+        let first = apply(api, object, "force=true");
+        let second = apply(api, object, "force=true");
+        // Where controllers run, a Deployment's status changes all the time.
+        let field = if object.kind() == "Deployment" { "generation" } else { "resourceVersion" };
+        let version = |value: &Value| value["metadata"][field].clone();
+        assert_eq!(version(&first), version(&second), "{} {}", object.kind(), object.name());
+        if object.kind() != "Namespace" {
+            made.insert(path(object));
         }
     }
-    for object in objects(&options(false)).unwrap() {
-        if !["CustomResourceDefinition", "Namespace"].contains(&object.kind()) {
-            api.must("DELETE", &path(&object), &Value::Null);
-        }
+    for path in made {
+        api.must("DELETE", &path, &Value::Null);
     }
 }

@@ -1,20 +1,29 @@
-//! Every kind of mistake in a Promise is told as `docs/bad-input.md` says.
+//! Every kind of mistake is told as `docs/bad-input.md` says.
 
-use crate::bad_input::{in_status, table};
+use crate::bad_input::{in_status, tables};
+
+const HINT: &str = "write the page with BOOKEND_UPDATE=1 tests/cluster/run bad_input";
 
 #[test]
 fn the_status_says_what_the_page_says() {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/bad-input.md");
     let page = std::fs::read_to_string(page).unwrap();
-    let rows: Vec<_> = page.lines().filter(|line| line.starts_with("| ")).skip(2).collect();
-    let (good, cases) = table();
-    assert_eq!(
-        rows.len(),
-        cases.len(),
-        "write the page with BOOKEND_UPDATE=1 tests/cluster/run bad_input"
-    );
-    for (case, row) in cases.iter().zip(rows) {
-        let said = in_status(&good, case).unwrap_or_else(|| panic!("{}: taken", case.name));
+    let (promises, placement) = page.split_once("\n## ").unwrap();
+    let rows = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| line.starts_with("| ")).skip(2).map(str::to_owned).collect()
+    };
+    let (table, others) = tables();
+    let named: Vec<_> =
+        others.iter().flat_map(|group| &group.cases).map(|case| &case.name).collect();
+    let told = rows(placement);
+    assert_eq!(told.len(), named.len(), "{HINT}");
+    for (row, name) in told.iter().zip(named) {
+        assert!(row.starts_with(&format!("| {name} | ")), "{row}\n{HINT}");
+    }
+    let rows = rows(promises);
+    assert_eq!(rows.len(), table.cases.len(), "{HINT}");
+    for (case, row) in table.cases.iter().zip(rows) {
+        let said = in_status(&table.good, case).unwrap_or_else(|| panic!("{}: taken", case.name));
         assert!(
             row.starts_with(&format!("| {} | {} | ", case.name, said.replace('|', "\\|"))),
             "{row}\n{said}"

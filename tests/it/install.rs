@@ -85,6 +85,9 @@ fn the_pod_is_as_restricted_as_can_be() {
         "allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]},
         "readOnlyRootFilesystem": true, "runAsUser": 65532,
     });
+    // The one place that can be written to, which ends with the pod and has a limit.
+    assert_eq!(pod["volumes"], json!([{"name": "scratch", "emptyDir": {"sizeLimit": "4Gi"}}]));
+    assert_eq!(container["volumeMounts"], json!([{"name": "scratch", "mountPath": "/tmp"}]));
     assert_eq!(container["securityContext"], expected);
     for probe in ["livenessProbe", "readinessProbe"] {
         assert!(container[probe]["httpGet"]["path"].is_string());
@@ -144,20 +147,83 @@ fn what_the_deployment_sets_is_what_reconcile_reads() {
     let help = String::from_utf8(help.stdout).unwrap();
     for variable in container["env"].as_array().unwrap() {
         let name = variable["name"].as_str().unwrap();
-        assert!(help.contains(&format!("[env: {name}=")), "{name}");
+        // The standard library reads it, wherever there is something to put aside.
+        assert!(name == "TMPDIR" || help.contains(&format!("[env: {name}=")), "{name}");
     }
     assert_eq!(container["command"], json!(["/bin/pipeline-adapter", "reconcile"]));
 }
 
 #[test]
-fn nobody_reads_secrets_and_only_who_may_escalate_has_the_verb() {
+fn without_placement_nothing_of_it_is_there() {
+    let all = objects(&["--no-placement"]);
+    let with = objects(&[]);
+    let names = |all: &[Object]| all.iter().map(|one| one.name().to_owned()).collect::<Vec<_>>();
+    let mut expected = names(&with);
+    expected.retain(|name| {
+        !["workplacements.", "destinations.", "gitstatestores.", "bucketstatestores."]
+            .iter()
+            .any(|start| name.starts_with(start))
+    });
+    assert_eq!((expected.len(), names(&all)), (with.len() - 10, expected));
+    for (kind, word) in [
+        ("ClusterRole", "workplacements"),
+        ("ClusterRole", "destinations"),
+        ("ClusterRole", "statestores"),
+        ("ClusterRole", "secrets"),
+        ("Deployment", "TMPDIR"),
+        ("Deployment", "volume"),
+    ] {
+        let holds =
+            |all| find(all, kind, "kratix-platform-controller-manager").to_string().contains(word);
+        assert_eq!((holds(&with), holds(&all)), (true, false), "{word}");
+    }
+    let deployment = find(&all, "Deployment", "kratix-platform-controller-manager");
+    let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(
+        container["command"],
+        json!(["/bin/pipeline-adapter", "reconcile", "--no-placement"])
+    );
+    let output = install(&["--image", "x", "--no-placement", "--secrets-in", "a"]);
+    assert_eq!(output.status.code(), Some(2), "what would have no effect is refused");
+}
+
+/// The rules on Secrets, each with the kind and namespace of its role.
+fn rules_on_secrets(arguments: &[&str]) -> Vec<(String, Option<String>, Value)> {
+    let mut found = Vec::new();
+    for object in objects(arguments) {
+        let rules = object.0.get("rules").and_then(Value::as_array).cloned().unwrap_or_default();
+        for rule in rules.into_iter().filter(|rule| rule["resources"] == json!(["secrets"])) {
+            found.push((object.kind().to_owned(), object.namespace().map(Into::into), rule));
+        }
+    }
+    found
+}
+
+#[test]
+fn secrets_are_read_one_by_one_and_if_wanted_in_few_namespaces() {
+    let rule = json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]});
+    let everywhere = ("ClusterRole".to_owned(), None, rule.clone());
+    assert_eq!(rules_on_secrets(&[]), [everywhere]);
+    let arguments = ["--secrets-in", "team-b", "--secrets-in", "default", "--secrets-in", "team-b"];
+    let in_one = |namespace: &str| ("Role".to_owned(), Some(namespace.to_owned()), rule.clone());
+    assert_eq!(rules_on_secrets(&arguments), [in_one("default"), in_one("team-b")]);
+    let bindings = objects(&arguments).into_iter().filter(|object| {
+        object.kind() == "RoleBinding" && object.namespace() != Some("kratix-platform-system")
+    });
+    for binding in bindings {
+        let binding = binding.into_value();
+        assert_eq!(binding["roleRef"]["name"], binding["metadata"]["name"]);
+        assert_eq!(binding["subjects"][0]["namespace"], "kratix-platform-system");
+    }
+    let output = install(&["--image", "x", "--secrets-in", "Team_B"]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn only_who_may_escalate_has_the_verb() {
     for (arguments, escalates) in [(&[][..], true), (&["--no-escalate"][..], false)] {
         let text = printed(arguments);
         let all = objects(arguments);
-        for role in all.iter().filter(|object| object.0.contains_key("rules")) {
-            let rules = serde_json::to_string(&role.0["rules"]).unwrap();
-            assert!(!rules.contains("secrets"), "the controller has no right to Secrets");
-        }
         let role = find(&all, "ClusterRole", "kratix-platform-controller-manager");
         let rules = serde_json::to_string(&role["rules"]).unwrap();
         assert_eq!((rules.contains("escalate"), rules.contains("bind\"")), (escalates, escalates));
@@ -208,13 +274,15 @@ fn the_page_knows_the_options() {
         "--status-layout",
         "--rights",
         "--no-escalate",
+        "--no-placement",
+        "--secrets-in",
         "--config",
     ] {
         assert!(install.contains(&format!("      {option}")), "{option} is no option");
         assert!(page.contains(&format!("| `{option}")), "{option} is in no row");
     }
     let own = install.split("Options of every command").next().unwrap();
-    assert_eq!(own.matches("\n      --").count(), 7, "an option has no row: {own}");
+    assert_eq!(own.matches("\n      --").count(), 9, "an option has no row: {own}");
     for variable in page.split('`').filter(|word| word.starts_with("BOOKEND_")) {
         assert!(reconcile.contains(&format!("[env: {variable}=")), "{variable}");
     }

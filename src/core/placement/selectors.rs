@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::contract::{Object, labels, pod};
+use super::destination::DestinationSeen;
+use crate::contract::{Object, pod};
 
 /// Combines the selectors of a group: for each label the Promise wins over its workflow, and that over the request's.
 pub fn combine(selectors: &[Value]) -> BTreeMap<String, String> {
@@ -31,21 +32,28 @@ pub fn candidates<'a>(
     dry_run: bool,
     destinations: &'a [Object],
 ) -> Vec<&'a str> {
-    let is_dry_run = |object: &Object| object.label(labels::DRY_RUN) == Some(labels::TRUE);
-    let takes_all = |destination: &Object| {
-        let strict = destination.at(&["spec", "strictMatchLabels"]) == Some(&Value::Bool(true));
-        let own = destination.at(&["metadata", "labels"]).and_then(Value::as_object);
-        !strict || own.is_none_or(|own| own.is_empty())
-    };
-    let matches = |destination: &&Object| match dry_run {
+    let seen = |object: &'a Object| (object.name(), DestinationSeen::from_object(object));
+    let fit = destinations.iter().map(seen).filter(|(_, one)| fits(wanted, dry_run, one));
+    fit.map(|(name, _)| name).collect()
+}
+
+/// Whether a group may go to a Destination. Whether that is ready is not asked (contract.md 10.2).
+pub(super) fn fits(
+    wanted: &BTreeMap<String, String>,
+    dry_run: bool,
+    destination: &DestinationSeen,
+) -> bool {
+    if destination.is_going {
+        return false;
+    }
+    let own = &destination.labels;
+    match dry_run {
         // A dry run has one selector, whatever it was given: nothing of it may reach a real Destination.
-        true => is_dry_run(destination),
-        false if is_dry_run(destination) => false,
-        false if wanted.is_empty() => takes_all(destination),
-        false => wanted.iter().all(|(key, value)| destination.label(key) == Some(value)),
-    };
-    let is_going = |object: &&Object| object.at(&["metadata", "deletionTimestamp"]).is_some();
-    destinations.iter().filter(|one| !is_going(one)).filter(matches).map(Object::name).collect()
+        true => destination.is_for_dry_runs(),
+        false if destination.is_for_dry_runs() => false,
+        false if wanted.is_empty() => !destination.is_strict || own.is_empty(),
+        false => wanted.iter().all(|(key, value)| own.get(key) == Some(value)),
+    }
 }
 
 #[cfg(test)]
@@ -53,6 +61,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::contract::labels;
 
     fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect()

@@ -23,3 +23,4 @@ pub use list::{Entry, Layout, List, Phase, Trigger};
 pub use plan::{Action, Event, Metadata, Pipelined, Plan, State};
 pub use seen::{JobSeen, JobState, Seen, WorkSeen};
 pub use trouble::trouble;
+pub(in crate::core) use trouble::without_numbers;

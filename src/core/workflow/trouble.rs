@@ -50,7 +50,7 @@ fn said(status: &Map<String, Value>) -> Option<&str> {
 
 /// A message with `#` for each number, decimal or hexadecimal, with or without a unit. A name that ends with a digit
 /// stays.
-fn without_numbers(message: &str) -> String {
+pub(in crate::core) fn without_numbers(message: &str) -> String {
     let is_number = |word: &str| {
         word.starts_with(|first: char| first.is_ascii_digit())
             || (word.contains(|one: char| one.is_ascii_digit())

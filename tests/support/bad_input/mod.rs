@@ -1,4 +1,4 @@
-//! The table of invalid Promises (`fixtures/bad-input.yaml`), and what `core` says of each.
+//! The tables of invalid objects (`fixtures/bad-input.yaml`), and what `core` says of each.
 
 use bookend::contract::Object;
 use bookend::contract::labels;
@@ -12,29 +12,42 @@ use serde_json::{Value, json};
 pub(crate) struct Case {
     /// In words.
     pub(crate) name: String,
-    /// The Promise.
-    pub(crate) promise: Object,
-    /// Whether the good Promise is there before.
+    /// The object.
+    pub(crate) object: Object,
+    /// Whether the good object is there before.
     pub(crate) is_update: bool,
 }
 
-/// Returns the good Promise and all cases.
-pub(crate) fn table() -> (Object, Vec<Case>) {
+/// An object that is taken, and what can be wrong with it.
+pub(crate) struct Group {
+    /// The good one.
+    pub(crate) good: Object,
+    /// The mistakes.
+    pub(crate) cases: Vec<Case>,
+}
+
+/// Returns the table of Promises, and those of Destinations and state stores.
+pub(crate) fn tables() -> (Group, Vec<Group>) {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/bad-input.yaml");
     let table = yaml::parse(&std::fs::read(path).unwrap()).unwrap().to_json().unwrap();
+    let placement = table["placement"].as_array().unwrap().iter().map(group).collect();
+    (group(&table), placement)
+}
+
+fn group(table: &Value) -> Group {
     let good = table["good"].clone();
     let cases = table["cases"].as_array().unwrap().iter().map(|case| {
-        let mut promise = good.clone();
+        let mut object = good.clone();
         for (pointer, value) in case["set"].as_object().unwrap() {
-            set(&mut promise, pointer, value);
+            set(&mut object, pointer, value);
         }
         Case {
             name: case["name"].as_str().unwrap().to_owned(),
-            promise: Object::from_value(promise).unwrap(),
+            object: Object::from_value(object).unwrap(),
             is_update: case["update"] == json!(true),
         }
     });
-    (Object::from_value(good.clone()).unwrap(), cases.collect())
+    Group { cases: cases.collect(), good: Object::from_value(good.clone()).unwrap() }
 }
 
 fn set(object: &mut Value, pointer: &str, value: &Value) {
@@ -54,7 +67,7 @@ fn set(object: &mut Value, pointer: &str, value: &Value) {
 
 /// Returns what is said of the Promise in its status.
 pub(crate) fn in_status(good: &Object, case: &Case) -> Option<String> {
-    let promise = Promise::from_object(&case.promise);
+    let promise = Promise::from_object(&case.object);
     if let Some(text) = fault(promise.as_ref()) {
         return Some(text);
     }
@@ -72,14 +85,22 @@ pub(crate) fn in_status(good: &Object, case: &Case) -> Option<String> {
     Some(format!("{error} ({})", error.hint()))
 }
 
-/// Makes the page of the documentation, given what an API server says of each case.
-pub(crate) fn page(good: &Object, rows: &[(&Case, Option<String>)]) -> String {
+/// What an API server says of each case of a table; `None` when it takes it.
+pub(crate) type Answers<'a> = Vec<(&'a Case, Option<String>)>;
+
+/// Makes the page of the documentation.
+pub(crate) fn page(good: &Object, promises: &Answers<'_>, placement: &Answers<'_>) -> String {
     let mut page = INTRO.to_owned();
-    for (case, admission) in rows {
+    let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
+    for (case, admission) in promises {
         let status = in_status(good, case).unwrap_or_else(|| panic!("{}: taken", case.name));
         let admission = admission.as_deref().unwrap_or("(taken; the status says it)");
-        let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
         page += &format!("| {} | {} | {} |\n", case.name, cell(&status), cell(admission));
+    }
+    page += PLACEMENT;
+    for (case, admission) in placement {
+        let admission = admission.as_deref().unwrap_or_else(|| panic!("{}: taken", case.name));
+        page += &format!("| {} | {} |\n", case.name, cell(admission));
     }
     page
 }
@@ -103,4 +124,14 @@ it: the second column without a cluster, the third on a real API server.
 
 | mistake | in the status, and from `core` | from the API server, with the policy |
 | --- | --- | --- |
+";
+
+const PLACEMENT: &str = "
+## Destinations and state stores
+
+The policies for these leave alone what is being deleted, and changes of labels, finalizers and status. What needs a look at other objects, or
+at the store itself, is told in the status: condition `Ready` is `False`, with the reason and what to do.
+
+| mistake | from the API server, with the policies |
+| --- | --- |
 ";

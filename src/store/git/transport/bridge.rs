@@ -1,5 +1,6 @@
 //! Between libgit2, which blocks, and the network, which does not.
 
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -8,13 +9,14 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Timeouts, Traffic};
+use super::{Limits, Timeouts, Traffic};
 use crate::store::Trouble;
 
 /// Waits for the network on behalf of a thread that may block, and keeps why that failed.
 pub(super) struct Bridge {
     runtime: Handle,
     pub(super) timeouts: Timeouts,
+    pub(super) limits: Limits,
     state: Mutex<State>,
     stopped: watch::Sender<bool>,
     sent: AtomicU64,
@@ -31,10 +33,11 @@ struct State {
 }
 
 impl Bridge {
-    pub(super) fn new(runtime: Handle, timeouts: Timeouts) -> Self {
+    pub(super) fn new(runtime: Handle, timeouts: Timeouts, limits: Limits) -> Self {
         Self {
             runtime,
             timeouts,
+            limits,
             state: Mutex::default(),
             stopped: watch::Sender::new(false),
             sent: AtomicU64::new(0),
@@ -56,7 +59,7 @@ impl Bridge {
         work: impl Future<Output = Result<T, Trouble>>,
     ) -> Result<T, Trouble> {
         let deadline = self.state.lock().unwrap_or_else(PoisonError::into_inner).deadline;
-        let result = self.runtime.block_on(async {
+        self.runtime.block_on(async {
             let until = Instant::now() + limit;
             let (until, limit) = match deadline {
                 Some(deadline) if deadline < until => (deadline, self.timeouts.whole),
@@ -68,8 +71,7 @@ impl Bridge {
                 _ = stopped.wait_for(|stopped| *stopped) => Err(Trouble::Stopped),
                 done = timeout_at(until, work) => done.unwrap_or(Err(Trouble::Late(limit))),
             }
-        });
-        result
+        })
     }
 
     /// Starts something that runs on by itself.
@@ -108,4 +110,32 @@ impl Bridge {
             received: self.received.load(Ordering::Relaxed),
         }
     }
+}
+
+/// How much may be read.
+pub(super) struct Budget {
+    what: &'static str,
+    bytes_max: u64,
+    read: u64,
+}
+
+impl Budget {
+    pub(super) fn of(what: &'static str, bytes_max: u64) -> Self {
+        Self { what, bytes_max, read: 0 }
+    }
+
+    pub(super) fn spend(&mut self, bytes: usize) -> Result<(), Trouble> {
+        self.read += bytes as u64;
+        if self.read <= self.bytes_max {
+            return Ok(());
+        }
+        Err(Trouble::TooLarge { path: self.what.to_owned(), bytes_max: self.bytes_max })
+    }
+}
+
+/// Keeps why it failed, and returns what libgit2 gets to see: a text of ours, for git2 ends the process when there is a NUL
+/// in it.
+pub(super) fn broken(bridge: &Bridge, trouble: Trouble) -> io::Error {
+    bridge.failed(trouble);
+    io::Error::other("the connection failed")
 }

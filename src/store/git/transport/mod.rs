@@ -5,6 +5,8 @@
 //! which its settings are found. Nothing of a user's Git configuration can reach it: no `insteadOf`, no helper, no proxy.
 
 mod bridge;
+mod https;
+mod ssh;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +17,9 @@ use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream, Trans
 use tokio::runtime::Handle;
 
 use self::bridge::Bridge;
+pub use self::https::Busy;
+use self::https::Https;
+use self::ssh::Ssh;
 use crate::store::Trouble;
 
 /// The scheme of our URLs.
@@ -133,6 +138,12 @@ pub struct Line {
 /// What a line and the streams of libgit2 have in common.
 struct Shared {
     bridge: Arc<Bridge>,
+    way: Way,
+}
+
+enum Way {
+    Https(Arc<Https>),
+    Ssh(Arc<Ssh>),
 }
 
 impl Line {
@@ -148,9 +159,13 @@ impl Line {
     ) -> Result<Self, Trouble> {
         static NUMBERS: AtomicU64 = AtomicU64::new(1);
         registered()?;
-        let _ = (remote, login);
-        let bridge = Arc::new(Bridge::new(runtime, settings.timeouts));
-        let shared = Arc::new(Shared { bridge });
+        let way = if remote.starts_with("https://") || remote.starts_with("http://") {
+            Way::Https(Arc::new(Https::new(remote, login, &settings)?))
+        } else {
+            Way::Ssh(Arc::new(Ssh::new(remote, login)?))
+        };
+        let bridge = Arc::new(Bridge::new(runtime, settings.timeouts, settings.limits));
+        let shared = Arc::new(Shared { bridge, way });
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
         open.insert(number, Arc::downgrade(&shared));
@@ -203,7 +218,8 @@ fn make_known() -> Result<(), git2::Error> {
     unsafe {
         register(SCHEME, |remote| {
             let shared = remote.url().ok().and_then(find).ok_or_else(|| failed("line closed"))?;
-            Transport::smart(remote, true, Subtransport { shared })
+            let is_one_request_each = matches!(shared.way, Way::Https(_));
+            Transport::smart(remote, is_one_request_each, Subtransport { shared })
         })
     }
 }
@@ -227,10 +243,20 @@ impl SmartSubtransport for Subtransport {
     fn action(
         &self,
         _url: &str,
-        _service: Service,
+        service: Service,
     ) -> Result<Box<dyn SmartSubtransportStream>, git2::Error> {
-        self.shared.bridge.failed(Trouble::Other("no transport yet".to_owned()));
-        Err(failed("no connection"))
+        let Shared { bridge, way } = &*self.shared;
+        if matches!(service, Service::UploadPackLs | Service::ReceivePackLs) {
+            bridge.begin();
+        }
+        let stream: Result<Box<dyn SmartSubtransportStream>, Trouble> = match way {
+            Way::Https(https) => https.action(bridge, service).map(|stream| Box::new(stream) as _),
+            Way::Ssh(ssh) => ssh.action(bridge, service).map(|stream| Box::new(stream) as _),
+        };
+        stream.map_err(|trouble| {
+            bridge.failed(trouble);
+            failed("no connection")
+        })
     }
 
     fn close(&self) -> Result<(), git2::Error> {
