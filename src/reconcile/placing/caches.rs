@@ -9,7 +9,7 @@ use super::super::known::without_managers;
 use super::super::store::{Place, place};
 use super::known::{KnownPlacement, KnownWork};
 use crate::contract::{Kind, Object, kinds};
-use crate::core::placement::{DestinationSeen, Folders, StoreRef};
+use crate::core::placement::{DestinationSeen, Folders, Placed, StoreRef, WorkSeen, Write};
 
 /// What a watch or a write is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,13 +38,13 @@ impl Fed {
     ];
 
     /// The kind of its objects.
-    pub(super) fn kind(self) -> &'static Kind {
+    pub(super) fn kind(self) -> Kind {
         match self {
-            Self::Works => &kinds::WORK,
-            Self::Placements => &kinds::WORK_PLACEMENT,
-            Self::Destinations => &kinds::DESTINATION,
-            Self::Stores { is_bucket: false } => &kinds::GIT_STATE_STORE,
-            Self::Stores { is_bucket: true } => &kinds::BUCKET_STATE_STORE,
+            Self::Works => kinds::WORK,
+            Self::Placements => kinds::WORK_PLACEMENT,
+            Self::Destinations => kinds::DESTINATION,
+            Self::Stores { is_bucket: false } => kinds::GIT_STATE_STORE,
+            Self::Stores { is_bucket: true } => kinds::BUCKET_STATE_STORE,
         }
     }
 
@@ -290,6 +290,21 @@ impl Caches {
     /// A Work.
     pub(super) fn work(&self, work: &Place) -> Option<KnownWork> {
         self.works.get(work).cloned()
+    }
+
+    /// Notes where a WorkPlacement is going to be: the next plan must know of it before it is there.
+    pub(super) fn plan_folder(&mut self, work: &WorkSeen, write: &Write) {
+        let placed = Placed {
+            name: &write.name,
+            namespace: &work.namespace,
+            request_namespace: work.request_namespace(),
+            promise: &work.promise,
+            resource: &work.resource,
+            pipeline: work.pipeline(),
+            group: &write.group,
+            folder: write.folder.as_deref(),
+        };
+        self.folders.plan(&write.destination, &placed);
     }
 
     /// A WorkPlacement.

@@ -98,11 +98,13 @@ impl<'a> Carry<'a> {
                 effect::tell(&self.shared.cluster, &about.object(), event, instance, now).await;
             }
         }
+        let about = self.placing.caches().work(self.at);
         if let Some(status) = &plan.status
             && self.may_go_on()
-            && let Some(about) = self.placing.caches().work(self.at)
+            && let Some(about) = about
         {
-            status_of(self.shared, Fed::Works, &about.object(), status).await?;
+            let answer = status_of(self.shared, Fed::Works, &about.object(), status).await?;
+            self.carried.is_cut_short |= answer.is_none();
         }
         let lets_go = plan.finalizers.as_ref().filter(|_| self.seen.is_going);
         if let Some(finalizers) = lets_go
@@ -125,9 +127,8 @@ impl<'a> Carry<'a> {
 
     async fn finalizers(&mut self, finalizers: &[String]) -> Result<(), ClusterError> {
         let Some(known) = self.placing.caches().work(self.at) else { return Ok(()) };
-        if let Some(answer) = let_go(self.shared, Fed::Works, &known.object(), finalizers).await? {
-            self.work = Some(answer);
-        }
+        self.work = let_go(self.shared, Fed::Works, &known.object(), finalizers).await?;
+        self.carried.is_cut_short |= self.work.is_none();
         Ok(())
     }
 
@@ -263,7 +264,7 @@ pub(super) async fn status_of(
         object.0.remove("spec");
     }
     object.0.insert("status".into(), Value::Object(status.clone()));
-    let answer = shared.cluster.replace_status(fed.kind(), &object).await;
+    let answer = shared.cluster.replace_status(&fed.kind(), &object).await;
     again(shared, fed, Some(object), answer).await
 }
 
@@ -279,7 +280,7 @@ pub(super) async fn let_go(
         "resourceVersion": known.resource_version(),
         "finalizers": finalizers,
     }});
-    let answer = shared.cluster.patch(&known.key(fed.kind()), &patch).await;
+    let answer = shared.cluster.patch(&known.key(&fed.kind()), &patch).await;
     again(shared, fed, Some(known.clone()), answer).await
 }
 
@@ -303,7 +304,7 @@ async fn again(
     };
     let is_stale = matches!(error, ClusterError::Conflict { .. } | ClusterError::Missing { .. });
     let Some(known) = known.filter(|_| is_stale) else { return Err(error) };
-    match shared.cluster.get(&known.key(fed.kind())).await? {
+    match shared.cluster.get(&known.key(&fed.kind())).await? {
         Some(there) if there.uid() == known.uid() => note(shared, fed, &there),
         Some(_) | None => forget(shared, fed, &known),
     }

@@ -90,8 +90,8 @@ impl Look<'_> {
         });
         let again = match &looked {
             Ok(writer) => {
-                let interval = self.shared.config().store_interval;
-                let next = interval.map(|interval| Instant::now() + jittered(interval));
+                let interval = self.shared.config().state_store_interval;
+                let next = interval.map(|one| Instant::now() + jittered(one.unsigned_abs()));
                 let waiting = placing.stores.opened(&self.store, Arc::clone(writer), with, next);
                 debug!(store = %self.store, waiting = waiting.len(), "the state store is ready");
                 for item in waiting {
@@ -123,8 +123,7 @@ impl Look<'_> {
             let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
             (text(secret.uid()), text(secret.resource_version()))
         });
-        let options = self.shared.config().git.clone();
-        with.settings = format!("{options:?}");
+        with.settings = format!("{:?}", self.shared.config().git_fetch_interval);
         let writer = match writer.filter(|_| of == *with) {
             Some(writer) => writer,
             None => {

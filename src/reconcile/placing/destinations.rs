@@ -1,8 +1,10 @@
 //! One pass over one Destination: its canaries, its finalizer, and what it says of itself.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio::time::Instant;
 use tracing::{Instrument as _, debug, info_span, warn};
 
 use super::super::queue::Outcome;
@@ -19,6 +21,9 @@ use crate::core::placement::{
 };
 use crate::effect;
 use crate::exit::{self, Fault as _};
+
+/// When canaries are written again that their store has refused.
+const AGAIN: Duration = Duration::from_secs(30);
 
 /// Looks at one Destination.
 pub(super) async fn over(shared: &Arc<Shared>, placing: &Placing, name: &Arc<str>) -> Outcome {
@@ -125,7 +130,7 @@ impl Pass<'_> {
                     if is_of_store(&error.trouble) {
                         placing.close(&shared, &setup.store, &item);
                     } else {
-                        placing.queue.add_at(item, placing.writes.pause_of_canaries());
+                        placing.queue.add_at(item, Instant::now() + AGAIN);
                     }
                 }
             }
@@ -158,9 +163,8 @@ impl Pass<'_> {
         }
         // What has the path of another one has written nothing.
         let setup = seen.setup.as_ref().ok().filter(|_| !matches!(clash, Some(Clash::Same { .. })));
-        if let Some(setup) = setup
-            && self.placing.caches().store(&setup.store).is_some()
-        {
+        let is_there = |setup: &&Setup| self.placing.caches().store(&setup.store).is_some();
+        if let Some(setup) = setup.filter(is_there) {
             let item = Item::Destination(Arc::clone(self.name));
             let Some(writer) = self.placing.stores.admit(&setup.store, &item) else {
                 return Ok(Outcome::Done(None));

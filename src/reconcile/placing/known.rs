@@ -21,6 +21,8 @@ pub(super) struct KnownPlacement {
     pub(super) work: Box<str>,
     /// Name of the Destination that it is for.
     pub(super) destination: Arc<str>,
+    /// How many bytes its files are packed.
+    pub(super) bytes: u64,
 }
 
 impl KnownWork {
@@ -52,6 +54,7 @@ impl KnownPlacement {
             json: kept(placement),
             work: work.unwrap_or_default().into(),
             destination: destination.unwrap_or_default().into(),
+            bytes: packed_bytes(placement),
         }
     }
 
@@ -64,6 +67,13 @@ impl KnownPlacement {
     pub(super) fn seen(&self) -> PlacementSeen {
         PlacementSeen::from_object(&self.object())
     }
+}
+
+/// How many bytes the files of a WorkPlacement are packed.
+fn packed_bytes(placement: &Object) -> u64 {
+    let files = placement.at(&["spec", "workloads"]).and_then(Value::as_array);
+    let bytes = |file: &Value| file.get("content").and_then(Value::as_str).map_or(0, str::len);
+    files.into_iter().flatten().map(|file| bytes(file) as u64).sum()
 }
 
 fn kept(object: &Object) -> Arc<[u8]> {

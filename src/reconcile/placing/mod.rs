@@ -18,10 +18,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant as Began;
 
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
 use super::cache::Source;
-use super::queue::{Outcome, Priority, Queue};
+use super::queue::{Priority, Queue};
 use super::shared::Shared;
 use crate::cluster::chance;
 use crate::cluster::live::watch::{Heard, Watch};
@@ -76,7 +75,7 @@ impl Placing {
     /// All watches but that of Works, which the workflows need as well.
     pub(super) fn watches() -> impl Iterator<Item = (Fed, Watch)> {
         let all = Fed::ALL.into_iter().filter(|fed| *fed != Fed::Works);
-        all.map(|fed| (fed, Watch::all(fed.kind())))
+        all.map(|fed| (fed, Watch::all(&fed.kind())))
     }
 
     /// Takes what a watch has said.
@@ -193,9 +192,4 @@ fn word(item: &Item) -> &'static str {
         Item::Destination(_) => "destination",
         Item::Store(_) => "statestore",
     }
-}
-
-/// The earlier of two times.
-fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
-    one.into_iter().chain(other).min()
 }

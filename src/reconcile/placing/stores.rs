@@ -7,7 +7,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::caches::Item;
@@ -21,8 +20,6 @@ const PAUSE_FIRST: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// How long the one write may take that is let through.
 const TRIAL_TIME_MAX: Duration = Duration::from_secs(120);
-/// Most packed contents that wait to be written to one store, in KiB.
-const CONTENT_KIB_MAX: usize = 16 << 10;
 
 /// What a store was opened with.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

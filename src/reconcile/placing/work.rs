@@ -8,13 +8,13 @@ use tracing::{Instrument as _, debug, info_span, warn};
 use super::super::queue::Outcome;
 use super::super::shared::Shared;
 use super::super::store::Place;
-use super::Placing;
+use super::{Placement, Placing};
 use super::caches::Item;
 use super::carry::{Carried, Carry};
 use super::writes::{Job, May, Print, drop_finalizers};
 use crate::cluster::ClusterError;
 use crate::core::placement::{
-    Clash, DestinationSeen, PlacementSeen, Plan, Seen, WorkSeen, clashes, schedule,
+    Chooser, Clash, DestinationSeen, PlacementSeen, Plan, Seen, WorkSeen, clashes, schedule,
 };
 use crate::exit;
 
@@ -95,7 +95,7 @@ impl Pass<'_> {
             placements,
             folders: &caches.folders,
             taken: &self.taken,
-            chooser: self.shared.settings.placement.chooser(),
+            chooser: self.chooser(),
             now: self.shared.now(),
         });
         // The next plan must know of them before they are there.
@@ -114,6 +114,10 @@ impl Pass<'_> {
         plan
     }
 
+    fn chooser(&self) -> Chooser {
+        self.shared.settings.placement.as_ref().map_or(Chooser::Stable, Placement::chooser)
+    }
+
     fn is_open(&self, destinations: &[DestinationSeen], name: &str) -> bool {
         let setup = destinations.iter().find(|one| one.name == name).map(|one| &one.setup);
         let store = setup.and_then(|setup| setup.as_ref().ok()).map(|setup| &setup.store);
@@ -129,8 +133,8 @@ impl Pass<'_> {
         let clashes = clashes(destinations);
         // As they are now, after what was done to them.
         let placements = self.placing.caches().placements_of(self.at);
-        for placement in placements {
-            let placement = placement.seen();
+        for known in placements {
+            let placement = known.seen();
             if !placement.is_going && !placement.needs_write() {
                 continue;
             }
@@ -167,7 +171,9 @@ impl Pass<'_> {
             let whole = carried.whole.remove(&placement.name);
             let whole = whole.filter(|one| one.generation() == Some(placement.generation));
             let (setup, destination) = (setup.clone(), destination.clone());
-            Job { at, item, placement, destination, setup, writer, whole }.begin(self.shared);
+            let bytes = known.bytes;
+            Job { at, item, placement, destination, setup, writer, whole, bytes }
+                .begin(self.shared);
         }
         Ok(())
     }

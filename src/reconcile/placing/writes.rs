@@ -121,6 +121,8 @@ pub(super) struct Job {
     pub(super) writer: Arc<Writer>,
     /// The WorkPlacement with its files, if somebody has it.
     pub(super) whole: Option<Object>,
+    /// How many bytes its files are packed.
+    pub(super) bytes: u64,
 }
 
 /// How a write has failed.
@@ -137,8 +139,12 @@ enum Failure {
 
 impl Job {
     /// Begins it.
-    pub(super) fn begin(self, shared: &Arc<Shared>) {
+    pub(super) fn begin(mut self, shared: &Arc<Shared>) {
         let Some(placing) = &shared.placing else { return };
+        // Many may wait. Only so many keep what they write meanwhile.
+        if !self.writer.has_room(self.bytes) {
+            self.whole = None;
+        }
         let print = Print::of(&self.placement, &self.setup);
         let failures = placing.writes.begin(&self.at, &print);
         let task_shared = Arc::clone(shared);
@@ -157,15 +163,15 @@ impl Job {
     }
 
     async fn run(&self, shared: &Shared) -> Result<(), Failure> {
-        let change = match self.placement.is_going {
-            true => self.change(Vec::new()),
-            false => {
-                let _room = self.writer.room(0).await;
-                let whole = self.whole(shared).await?;
-                self.change(files(&whole))
-            }
-        }?;
-        let applied = self.writer.write(change).await.map_err(Failure::Store)?;
+        let applied = {
+            let _room = self.writer.room(self.bytes).await;
+            let files = match self.placement.is_going {
+                true => Vec::new(),
+                false => files(&self.whole(shared).await?),
+            };
+            let change = self.change(files)?;
+            self.writer.write(change).await.map_err(Failure::Store)?
+        };
         debug!(
             workplacement = %self.placement.name, namespace = %self.placement.namespace,
             written = applied.written, deleted = applied.deleted, "placed"
