@@ -3,6 +3,7 @@
 //! Settings that Kratix does not know are ours: `BOOKEND_` variables, or flags alone (`run`, `show`).
 
 mod steps;
+mod store;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ pub use steps::{
     DryRun, OutputLayout, Preview, Reader, Sidecar, Status, Surplus, Target, WorkOutput, Writer,
     WriterLimits,
 };
+pub use store::{Direct, PathMode, StoreFiles, StoreFlags};
 
 /// The two ends of a Kratix pipeline, and the pipeline itself on a laptop
 #[derive(Debug, Parser)]

@@ -174,7 +174,7 @@ impl<'a, C: Cluster> Queue<'a, C> {
         let free_for = self.free_for(&lease);
         let mut waiting = waiting(&lease);
         match next(&waiting, &self.identity, free_for, self.times.skip_after) {
-            Next::Wait(ahead) => return Ok(Some(ahead)),
+            Next::Wait(ahead) => Ok(Some(ahead)),
             Next::Take => {
                 let ours = waiting.iter().position(|name| *name == self.identity);
                 // Those before us did not come: they are gone, or join again.

@@ -20,8 +20,25 @@ pub(super) use linux::Root;
 /// [`FileError::TooLarge`], else [`FileError::Read`]: also for what is no plain file, and for a path that leaves the folder or
 /// goes through a link.
 pub fn read(root: &Path, relative: &Path, bytes_max: u64) -> Result<Vec<u8>, FileError> {
-    let path = || root.join(relative);
-    let failed = |source| FileError::Read { path: path(), source };
+    let (file, found) = open(root, relative)?;
+    let too_large = |bytes| FileError::TooLarge { path: root.join(relative), bytes, bytes_max };
+    if found > bytes_max {
+        return Err(too_large(found));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(found).unwrap_or_default());
+    file.take(bytes_max.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|source| FileError::Read { path: root.join(relative), source })?;
+    let read = bytes.len() as u64;
+    if read > bytes_max { Err(too_large(read)) } else { Ok(bytes) }
+}
+
+/// Opens a file at `relative` below the folder `root`, for whoever reads it part by part; also returns its size.
+///
+/// # Errors
+/// [`FileError::Read`]: also for what is no plain file, and for a path that leaves the folder or goes through a link.
+pub fn open(root: &Path, relative: &Path) -> Result<(File, u64), FileError> {
+    let failed = |source| FileError::Read { path: root.join(relative), source };
     let stays = relative.components().all(|name| matches!(name, Component::Normal(_)));
     if !stays {
         return Err(failed(io::ErrorKind::InvalidFilename.into()));
@@ -31,14 +48,7 @@ pub fn read(root: &Path, relative: &Path, bytes_max: u64) -> Result<Vec<u8>, Fil
     if !found.is_file() {
         return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "it is no plain file")));
     }
-    let too_large = |bytes| FileError::TooLarge { path: path(), bytes, bytes_max };
-    if found.len() > bytes_max {
-        return Err(too_large(found.len()));
-    }
-    let mut bytes = Vec::with_capacity(usize::try_from(found.len()).unwrap_or_default());
-    file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
-    let read = bytes.len() as u64;
-    if read > bytes_max { Err(too_large(read)) } else { Ok(bytes) }
+    Ok((file, found.len()))
 }
 
 #[cfg(target_os = "linux")]

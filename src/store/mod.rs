@@ -4,11 +4,14 @@
 //! race reads again and makes the same change of what is there now.
 
 pub mod address;
+pub mod bucket;
 pub mod contents;
 pub mod credentials;
 pub mod edits;
 mod error;
+pub mod foresee;
 pub mod git;
+mod tls;
 
 use std::fmt;
 

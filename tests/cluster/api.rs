@@ -151,11 +151,17 @@ impl Api {
 
     fn install_kinds(&self) {
         let crds = bookend::files::yaml::parse_objects(include_bytes!("crds.yaml")).unwrap();
-        for crd in crds {
+        let end = Instant::now() + PATIENCE;
+        // Those of placement are as they are installed: no test has its own.
+        for crd in crds.into_iter().chain(bookend::core::crd::for_placement()) {
             let (status, answer) = self.ask("POST", CRDS, &crd.into_value());
             assert!(status == 201 || status == 409, "{answer}");
         }
-        let end = Instant::now() + PATIENCE;
+        for kind in ["workplacements", "destinations", "gitstatestores", "bucketstatestores"] {
+            while self.ask("GET", &format!("{OURS}/{kind}"), &Value::Null).0 != 200 {
+                assert!(Instant::now() < end, "{kind} are not served");
+            }
+        }
         for kind in KINDS {
             while self.ask("GET", &collection(kind, None), &Value::Null).0 != 200 {
                 assert!(Instant::now() < end, "{} is not served", kind.name);

@@ -73,10 +73,6 @@ fn removed(api: &Api) {
         let path = format!("/apis/{}/{plural}/{}", object.api_version(), object.name());
         api.must("DELETE", &path, &Value::Null);
     }
-    for crd in crd::for_placement() {
-        let path = format!("/apis/{}/customresourcedefinitions/{}", crd.api_version(), crd.name());
-        api.must("DELETE", &path, &Value::Null);
-    }
     for crd in bookend::files::yaml::parse_objects(include_bytes!("crds.yaml")).unwrap() {
         apply(api, &crd);
     }

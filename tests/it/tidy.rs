@@ -259,7 +259,7 @@ fn every_file_says_what_it_is_for() {
 
 #[test]
 fn no_test_file_is_forgotten() {
-    for folder in ["tests/it", "tests/cluster", "tests/images"] {
+    for folder in ["tests/it", "tests/cluster", "tests/images", "tests/stores"] {
         let Ok(listed) = fs::read_to_string(root().join(folder).join("main.rs")) else { continue };
         for entry in fs::read_dir(root().join(folder)).unwrap() {
             let path = entry.unwrap().path();

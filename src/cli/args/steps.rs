@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Args, ValueEnum};
 
+use super::store::Direct;
 use crate::contract::env;
 use crate::contract::object::OBJECT_BYTES_MAX;
 use crate::core::sidecar::BYTES_MAX;
@@ -120,6 +121,9 @@ pub struct Writer {
     /// Limits
     #[command(flatten)]
     pub limits: WriterLimits,
+    /// Where to write itself
+    #[command(flatten)]
+    pub direct: Direct,
     /// Act or tell
     #[command(flatten)]
     pub preview: Preview,

@@ -5,6 +5,7 @@ mod choose;
 mod clashes;
 mod conditions;
 mod destination;
+pub mod direct;
 mod folders;
 mod layout;
 mod name;

@@ -81,7 +81,19 @@ pub fn walk(root: &Path, limits: Limits) -> Result<Tree, TreeError> {
     Ok(tree)
 }
 
+impl TreeFile {
+    /// Returns the path below [`Tree::canonical_root`] of the bytes: for a link, that of the file that it leads to.
+    pub fn real_path(&self) -> &Path {
+        self.target.as_deref().unwrap_or(Path::new(&self.path))
+    }
+}
+
 impl Tree {
+    /// Returns the root by the path that has no links in it.
+    pub fn canonical_root(&self) -> &Path {
+        &self.canonical
+    }
+
     /// Returns what reads the files of this tree, one at a time.
     pub fn reader(&self) -> Result<Reader<'_>, TreeError> {
         let root = Root::open(&self.canonical)
@@ -190,8 +202,7 @@ impl Reader<'_> {
         let Self { tree, root, buffer, total } = self;
         let path = || tree.root.join(&file.path);
         let failed = |source| FileError::Read { path: path(), source };
-        let real = file.target.as_deref().unwrap_or(Path::new(&file.path));
-        let handle = root.open_file(real).map_err(failed)?;
+        let handle = root.open_file(file.real_path()).map_err(failed)?;
         let found = handle.metadata().map_err(failed)?;
         if !found.is_file() {
             return Err(TreeError::Special { path: path(), what: describe(found.file_type()) });

@@ -8,6 +8,7 @@ use crate::contract::ObjectKey;
 use crate::contract::pod::flag;
 use crate::core::control::ControlError;
 use crate::core::legacy::OutputError;
+use crate::core::placement::PathError;
 use crate::core::selectors::SelectorsError;
 use crate::core::work::{Share, WorkError};
 use crate::core::workloads::WorkloadsError;
@@ -15,6 +16,7 @@ use crate::exit::{Exit, Fault};
 use crate::files::FileError;
 use crate::files::tree::{TreeError, shown};
 use crate::files::yaml::YamlError;
+use crate::store::StoreError;
 
 /// Why no Work was written.
 #[derive(Debug, thiserror::Error)]
@@ -101,6 +103,49 @@ pub enum WriterError {
     /// The cluster refused.
     #[error("failed to write the work")]
     Cluster(#[source] ClusterError),
+    /// The names of the output, or of one of its files, make no path in a store.
+    #[error("the output has no place in {store}")]
+    Place {
+        /// Which store.
+        store: String,
+        /// What is wrong.
+        source: PathError,
+    },
+    /// Parts of the output may not go to the Destination that was named.
+    #[error("{} may not go to the Destination `{destination}`", groups_of(groups))]
+    Mismatch {
+        /// The Destination.
+        destination: String,
+        /// Directories of the groups, each with the labels that it asks for.
+        groups: Vec<(String, String)>,
+        /// Why not.
+        why: String,
+    },
+    /// The state store did not do it.
+    #[error("failed to write the output")]
+    Store(#[source] StoreError),
+    /// The result could not be told in the status file.
+    #[error("the output is written, but `{}` could not take the version", path.display())]
+    Told {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: FileError,
+    },
+    /// The status file is none, which the status step would refuse.
+    #[error("`{}` is no map of a status", path.display())]
+    NoReport {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+fn groups_of(groups: &[(String, String)]) -> String {
+    let one = |(directory, labels): &(String, String)| match directory.as_str() {
+        "." => format!("the output ({labels})"),
+        directory => format!("the directory `{directory}` ({labels})"),
+    };
+    groups.iter().map(one).collect::<Vec<_>>().join(" and ")
 }
 
 impl Fault for WriterError {
@@ -119,6 +164,10 @@ impl Fault for WriterError {
                 Exit::Refused
             }
             Self::Cluster(error) => error.exit(),
+            Self::Place { .. } | Self::NoReport { .. } => Exit::Input,
+            Self::Mismatch { .. } => Exit::Refused,
+            Self::Store(error) => error.exit(),
+            Self::Told { source, .. } => source.exit(),
         }
     }
 
@@ -150,6 +199,16 @@ impl Fault for WriterError {
             }
             Self::Cluster(error) => error.hint(),
             Self::Control { source, .. } => source.hint(),
+            Self::Place { .. } => {
+                Some("name files by paths below the output folder, without `..` and `.git`".into())
+            }
+            Self::Mismatch { why, .. } => Some(format!(
+                "{why}; change the labels of the one or the selectors of the other, or write with `--to`, which looks at \
+                 no labels"
+            )),
+            Self::Store(error) => error.hint(),
+            Self::Told { source, .. } => source.hint(),
+            Self::NoReport { .. } => Some("write `key: value` lines into it, or nothing".into()),
             Self::Compress(_) => None,
         }
     }

@@ -1,26 +1,25 @@
 //! Takes the results out: output folder to Work (contract.md 2.2).
 
+pub mod direct;
 mod error;
+mod input;
 mod preview;
 mod put;
 
-use std::path::Path;
+use tracing::{debug_span, info};
 
-use tracing::{debug, debug_span, info, warn};
-
-use super::status::FILE_BYTES_MAX;
-use super::{Context, observed};
+use super::Context;
 use crate::cluster::Cluster;
+use crate::contract::Object;
 use crate::contract::kinds::SYSTEM_NAMESPACE;
 use crate::contract::object::OBJECT_BYTES_MAX;
-use crate::contract::{Node, Object};
-use crate::core::control::{self, Control};
-use crate::core::legacy::{self, PodLayout};
-use crate::core::selectors::{self, Entry, Selector};
+use crate::core::control::Control;
+use crate::core::legacy::PodLayout;
+use crate::core::selectors::Entry;
 use crate::core::work::{self, Identity, Trace};
-use crate::core::workloads::{self, Group, Packer, Workload};
+use crate::core::workloads::{Group, Packer, Workload};
 use crate::files::tree::{Limits, Tree, TreeFile};
-use crate::files::{read, tree, yaml};
+use input::Begun;
 
 pub use error::WriterError;
 pub use preview::{Preview, preview};
@@ -167,15 +166,11 @@ struct Draft {
 
 /// Reads the files and decides; nothing is asked of the cluster.
 fn plan(context: &Context, args: &Writer) -> Result<Plan, WriterError> {
-    observed::is_of(&args.promise, &args.pipeline);
-    observed::joins(&args.trace_parent, &args.trace_state);
     let identity = args.identity();
-    identity.check()?;
-    let entries = read_selectors(context, args.layout)?;
-    let control = read_control(&context.layout.workflow_control_path())?;
-    if control.stops() {
-        return Ok(Plan::Stop(control));
-    }
+    let entries = match input::begin(context, args, &identity)? {
+        Begun::Stop(control) => return Ok(Plan::Stop(control)),
+        Begun::Go(entries) => entries,
+    };
     let executed_at = context.clock.now().to_string();
     let (work, groups, files) = debug_span!("read the output folder")
         .in_scope(|| gather(context, args, &identity, entries, &executed_at))?;
@@ -191,28 +186,11 @@ fn gather(
     entries: Vec<Entry>,
     executed_at: &str,
 ) -> Result<(Object, usize, usize), WriterError> {
-    let tree = tree::walk(&context.layout.output_dir, args.limits)?;
-    debug!(files = tree.files.len(), bytes = tree.bytes(), "walked the output folder");
-    if args.layout.takes_only_documents() {
-        legacy::check_paths(tree.folders.iter().map(String::as_str))
-            .map_err(WriterError::Output)?;
-    }
-    let promise = read_promise_selectors(&context.layout.promise_scheduling_path());
-    warn_of_contradictions(&entries, promise.as_deref().unwrap_or_default());
-    let source = format!("{}-workflow", args.workflow_type);
-    let mut groups =
-        workloads::group(&tree.files, |file| &file.path, &tree.folders, entries, &source)
-            .map_err(WriterError::Workloads)?;
-    // As in the original, the Promise's selectors may be wrong as long as no group needs them.
-    if let Some(default) = groups.last_mut().filter(|group| group.directory == selectors::ROOT) {
-        default.selectors.extend(promise?);
-    }
+    let tree = input::walk(context, args)?;
+    let groups = input::groups(context, args, &tree, entries)?;
     let numbers = (groups.len(), tree.files.len());
-    Ok((
-        work::build(identity, pack(&tree, groups, args.layout)?, executed_at),
-        numbers.0,
-        numbers.1,
-    ))
+    let work = work::build(identity, pack(&tree, groups, args.layout)?, executed_at);
+    Ok((work, numbers.0, numbers.1))
 }
 
 /// Reads and compresses one file after the other: no two contents are in memory uncompressed.
@@ -229,7 +207,7 @@ fn pack(
         for file in files {
             let bytes = reader.read(file)?;
             if layout.takes_only_documents() {
-                check_documents(&file.path, bytes)?;
+                input::check_documents(&file.path, bytes)?;
             }
             let content = packer.pack(bytes).map_err(WriterError::Compress)?;
             workloads.push(Workload { filepath: file.path.clone(), content });
@@ -237,13 +215,6 @@ fn pack(
         packed.push(Group { directory, selectors, files: workloads });
     }
     Ok(packed)
-}
-
-/// Fails unless a file holds Kubernetes documents and nothing else.
-fn check_documents(file: &str, bytes: &[u8]) -> Result<(), WriterError> {
-    let objects = yaml::parse_objects(bytes)
-        .map_err(|source| WriterError::NotDocuments { file: file.to_owned(), source })?;
-    legacy::check_objects(file, &objects).map_err(WriterError::Output)
 }
 
 /// Returns the size of the Work as it would be created, if that is not too large.
@@ -255,40 +226,4 @@ fn check_size(args: &Writer, identity: &Identity, work: &Object) -> Result<u64, 
     }
     let biggest = work::biggest(work, bytes);
     Err(WriterError::WorkTooLarge { identifier: identity.identifier(), bytes, max, biggest })
-}
-
-fn read_selectors(context: &Context, layout: PodLayout) -> Result<Vec<Entry>, WriterError> {
-    let file = layout.selectors_file();
-    let path = context.layout.metadata_path(file);
-    let document = read_document(&path)?;
-    let entries = match layout {
-        PodLayout::Today => selectors::parse(&document),
-        PodLayout::Early | PodLayout::Xaas => legacy::parse_selectors(file, &document),
-    };
-    entries.map_err(|source| WriterError::Selectors { path, source })
-}
-
-fn read_promise_selectors(path: &Path) -> Result<Vec<Selector>, WriterError> {
-    selectors::parse_promise(&read_document(path)?)
-        .map_err(|source| WriterError::Selectors { path: path.to_owned(), source })
-}
-
-fn read_control(path: &Path) -> Result<Control, WriterError> {
-    control::parse(&read_document(path)?)
-        .map_err(|source| WriterError::Control { path: path.to_owned(), source })
-}
-
-/// Returns the file's document; an absent file is like an empty one.
-fn read_document(path: &Path) -> Result<Node, WriterError> {
-    Ok(read::document(path, FILE_BYTES_MAX)?.unwrap_or(Node::Null))
-}
-
-fn warn_of_contradictions(entries: &[Entry], promise: &[Selector]) {
-    for (directory, key) in selectors::contradictions(entries, promise) {
-        warn!(
-            directory,
-            key,
-            "the directory's selectors contradict the Promise's, which do not apply to directories"
-        );
-    }
 }

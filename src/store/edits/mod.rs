@@ -15,6 +15,7 @@ use super::{FILE_BYTES_MAX, Trouble, contents};
 use crate::core::placement::{Change, Content, Edit, File, PathError, StorePath};
 
 pub use clash::{Entry, with_neighbours};
+pub use parts::names as part_names;
 
 /// What must be known of a store before a change of it can be worked out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

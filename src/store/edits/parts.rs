@@ -47,6 +47,13 @@ pub(super) fn with(old: &[u8], of: &str, documents: Option<&[Arc<[u8]>]>) -> Opt
     Some(file)
 }
 
+/// Returns the names of the parts of a file, in the order in which they stand.
+pub fn names(file: &[u8]) -> Vec<String> {
+    let named = |line: Range<usize>| name(&file[line]);
+    let names = lines(file).into_iter().filter_map(named);
+    names.map(|name| String::from_utf8_lossy(name).into_owned()).collect()
+}
+
 /// Returns a part with its line, `None` when there is nothing in it.
 fn part(of: &str, documents: &[Arc<[u8]>]) -> Option<Vec<u8>> {
     let mut part = format!("{MARK}{of}\n").into_bytes();
@@ -158,6 +165,7 @@ mod tests {
             "# bookend part: a\n---\nkind: A\n---\nkind: C\n# bookend part: b\n---\nkind: B\n"
         );
         assert_eq!(put(&both, "a", &["kind: A\n", "kind: C\n"]), both, "the same again");
+        assert_eq!(names(both.as_bytes()), ["a", "b"]);
         assert_eq!(take(&both, "a").unwrap(), b);
         assert_eq!(take(&both, "none").unwrap(), both);
         assert_eq!(take(&b, "b"), None);

@@ -2,14 +2,12 @@
 
 use std::error::Error;
 use std::fmt;
-use std::io;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
-use tokio_rustls::rustls;
 
 use crate::exit::chain;
-use crate::store::Trouble;
+use crate::store::{Trouble, tls};
 
 /// Most bytes of a message of the server that are told on.
 const MESSAGE_BYTES_MAX: usize = 300;
@@ -98,11 +96,8 @@ pub(in crate::store::git) fn plain(text: &[u8], bytes_max: usize) -> String {
 /// Says why there is no answer. The URL, which can hold a password, is left out.
 pub(super) fn of_error(error: reqwest::Error) -> Trouble {
     let error = error.without_url();
-    if let Some(tls) = tls_error(&error) {
-        return match tls {
-            rustls::Error::InvalidCertificate(_) => Trouble::Untrusted(tls.to_string().into()),
-            _ => Trouble::Unreachable(format!("failed to agree on TLS: {tls}").into()),
-        };
+    if let Some(error) = tls::error_in(&error) {
+        return tls::trouble(error);
     }
     let said = chain(&error);
     // What hyper-util calls a proxy that wants to know who we are.
@@ -110,23 +105,6 @@ pub(super) fn of_error(error: reqwest::Error) -> Trouble {
         return Trouble::Credentials("the proxy does not accept them".to_owned());
     }
     Trouble::Unreachable(said.into())
-}
-
-/// Finds what TLS says: it hides inside of an [`io::Error`], which leaves itself out of the chain.
-fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(tls) = error.downcast_ref() {
-            return Some(tls);
-        }
-        if let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref)
-            && let Some(tls) = tls_error(inner)
-        {
-            return Some(tls);
-        }
-        next = error.source();
-    }
-    None
 }
 
 #[cfg(test)]

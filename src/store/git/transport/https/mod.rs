@@ -4,7 +4,6 @@ mod answer;
 mod app;
 mod login;
 mod stream;
-mod tls;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,7 +18,7 @@ use self::login::Proof;
 pub(super) use self::stream::Exchange;
 use super::bridge::Bridge;
 use super::{Login, Settings};
-use crate::store::Trouble;
+use crate::store::{Trouble, tls};
 
 /// GitHub speaks Git only with programs whose name begins with `git/`.
 const USER_AGENT: &str = concat!("git/2.0 (bookend ", env!("CARGO_PKG_VERSION"), ")");
@@ -53,7 +52,7 @@ impl Https {
         let path = url.path().trim_end_matches('/').to_owned();
         url.set_path(&path);
         let client = Client::builder()
-            .tls_backend_preconfigured(tls::config(settings.authorities.as_deref())?)
+            .tls_backend_preconfigured(tls::config(settings.authorities.as_deref(), true)?)
             .connect_timeout(settings.timeouts.connect)
             .pool_idle_timeout(IDLE_MAX)
             .redirect(redirect::Policy::none())

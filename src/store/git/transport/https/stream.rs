@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::stream;
 use reqwest::{Body, Response};
@@ -18,6 +19,10 @@ const WHOLE_BYTES_MAX: usize = 1 << 20;
 
 /// Size of the pieces of what is longer.
 const PIECE_BYTES: usize = 64 << 10;
+
+/// What is read and waited for at the end of an answer.
+const END_BYTES_MAX: usize = 64 << 10;
+const END_WAIT_MAX: Duration = Duration::from_millis(100);
 
 /// Pieces on their way between libgit2's thread and the connection's.
 const PIECES_MAX: usize = 4;
@@ -175,6 +180,24 @@ impl Exchange {
         buffer[..count].copy_from_slice(&unread[..count]);
         rest.read += count;
         Ok(count)
+    }
+}
+
+/// The end of an answer says nothing to libgit2, which stops reading before it; but only a connection on which it was read can
+/// be used again. So it is read, when it is there already and not long.
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if let Phase::Reading { response, .. } = &mut self.phase {
+            let _ = self.bridge.wait(END_WAIT_MAX, async {
+                let mut left = END_BYTES_MAX;
+                while let Ok(Some(chunk)) = response.chunk().await
+                    && chunk.len() < left
+                {
+                    left -= chunk.len();
+                }
+                Ok(())
+            });
+        }
     }
 }
 

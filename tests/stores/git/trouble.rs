@@ -1,0 +1,206 @@
+//! https: servers that refuse, stall, hang up, or say too much.
+
+use std::thread;
+use std::time::Instant;
+
+use bookend::exit::chain;
+use bookend::store::Trouble;
+use bookend::store::git::transport::{Busy, Limits, Login};
+
+use super::{BASIC, Https, basic, blocking, cause_of_fetch, noise, short};
+use crate::remotes::https::Then;
+use crate::remotes::repository::Repository;
+use crate::remotes::wait_for;
+
+#[test]
+fn wrong_credentials_are_told_and_the_next_try_may_pass() {
+    blocking(|handle| {
+        let https = Https::start();
+        https.server.let_in(BASIC);
+        Repository::with_commit(https.root.path().join("one.git"));
+        for login in [Login::Nobody, basic("me", "wrong"), Login::Bearer("wrong".to_owned())] {
+            let cause = cause_of_fetch(&https.scratch(login, handle.clone()));
+            assert_eq!(
+                cause.to_string(),
+                "the credentials are refused: HTTP status 401, who are you?"
+            );
+        }
+        https.server.answer("GET", 1, 401, &[("content-type", "text/plain")], "who?\n");
+        let scratch = https.scratch(basic("me", "secret"), handle);
+        let cause = cause_of_fetch(&scratch);
+        assert_eq!(cause.to_string(), "the credentials are refused: HTTP status 401, who?");
+        scratch.fetch().unwrap();
+    });
+}
+
+#[test]
+fn each_answer_has_its_meaning() {
+    blocking(|handle| {
+        let https = Https::start();
+        Repository::with_commit(https.root.path().join("one.git"));
+        let scratch = https.scratch(Login::Nobody, handle);
+        for (status, headers, expect) in [
+            (403, vec![], "that is not allowed: HTTP status 403"),
+            (
+                404,
+                vec![],
+                "there is no repository at this URL, or the credentials may not see it (HTTP status 404)",
+            ),
+            (502, vec![], "it cannot be reached: it answers with HTTP status 502"),
+            (
+                429,
+                vec![("retry-after", "7")],
+                "it cannot be reached: it answers with HTTP status 429 and asks to wait 7 s",
+            ),
+            (
+                200,
+                vec![("content-type", "text/html")],
+                "there is no repository at this URL: the answer is `text/html`, not Git's",
+            ),
+        ] {
+            https.server.answer("GET", 1, status, &headers, "");
+            let cause = cause_of_fetch(&scratch);
+            assert_eq!(chain(&cause), expect);
+        }
+        https.server.answer("GET", 1, 503, &[("retry-after", "7")], "");
+        let Trouble::Unreachable(cause) = cause_of_fetch(&scratch) else { panic!() };
+        let busy = cause.downcast_ref::<Busy>().unwrap();
+        assert_eq!((busy.status, busy.retry_after.unwrap().as_secs()), (503, 7));
+        scratch.fetch().unwrap();
+    });
+}
+
+#[test]
+fn nobody_is_waited_for_without_an_end() {
+    blocking(|handle| {
+        let mut https = Https::start();
+        https.settings.timeouts = short();
+        https.settings.timeouts.connect = short().first_byte;
+        let remote = Repository::with_commit(https.root.path().join("one.git"));
+        let scratch = https.scratch(Login::Nobody, handle);
+        let begun = Instant::now();
+        for (of, then) in [
+            ("GET", Then::Stall),
+            ("GET", Then::StallAfter(60)),
+            ("POST", Then::Stall),
+            ("POST", Then::StallAfter(20)),
+        ] {
+            https.server.rule(of, 1, then);
+            let cause = cause_of_fetch(&scratch);
+            assert!(matches!(cause, Trouble::Late(_)), "{of}: {cause:?}");
+        }
+        scratch.fetch().unwrap();
+        let before = remote.tip("main");
+        for then in [Then::Stall, Then::Stall] {
+            // What is short and what is long go different ways.
+            scratch.commit("a", &noise(2 << 20));
+            https.server.rule("POST", 1, then);
+            let cause = scratch.push().unwrap_err().cause.unwrap();
+            assert!(matches!(cause, Trouble::Late(_)), "{cause:?}");
+            assert_eq!(remote.tip("main"), before);
+        }
+        assert!(begun.elapsed().as_secs() < 20);
+    });
+}
+
+#[test]
+fn a_stranger_who_never_speaks_tls_is_not_waited_for() {
+    blocking(|handle| {
+        let mut https = Https::start();
+        https.settings.timeouts.connect = short().first_byte;
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://localhost:{}/one.git", silent.local_addr().unwrap().port());
+        let scratch = super::Scratch::new(&url, Login::Nobody, https.settings.clone(), handle);
+        let cause = cause_of_fetch(&scratch);
+        assert!(matches!(cause, Trouble::Late(_) | Trouble::Unreachable(_)), "{cause:?}");
+    });
+}
+
+#[test]
+fn a_connection_that_breaks_is_told() {
+    blocking(|handle| {
+        let https = Https::start();
+        Repository::with_commit(https.root.path().join("one.git"));
+        let scratch = https.scratch(Login::Nobody, handle);
+        // The list of references is asked for once more: the connection may have been an old one.
+        for (of, times) in [("GET", 2), ("POST", 1)] {
+            https.server.rule(of, times, Then::CutAfter(30));
+            let cause = cause_of_fetch(&scratch);
+            assert!(matches!(cause, Trouble::Unreachable(_)), "{of}: {cause:?}");
+        }
+        scratch.fetch().unwrap();
+    });
+}
+
+#[test]
+fn a_push_whose_answer_is_lost_may_have_happened() {
+    blocking(|handle| {
+        let https = Https::start();
+        let remote = Repository::with_commit(https.root.path().join("one.git"));
+        let scratch = https.scratch(Login::Nobody, handle);
+        scratch.fetch().unwrap();
+        let ours = scratch.commit("a", b"1");
+        https.server.rule("POST", 1, Then::CutAfter(10));
+        let cause = scratch.push().unwrap_err().cause.unwrap();
+        assert!(matches!(cause, Trouble::Unreachable(_)), "{cause:?}");
+        assert_eq!(remote.tip("main"), ours);
+        assert_eq!(scratch.fetch().unwrap(), ours);
+    });
+}
+
+#[test]
+fn more_than_the_limits_is_not_read() {
+    blocking(|handle| {
+        let mut https = Https::start();
+        let remote = Repository::with_commit(https.root.path().join("one.git"));
+        let tip = remote.tip("main");
+        for number in 0..50 {
+            remote.git(&["update-ref", &format!("refs/heads/branch-{number}"), &tip]);
+        }
+        https.settings.limits = Limits { references: 2000, ..Limits::default() };
+        let scratch = https.scratch(Login::Nobody, handle.clone());
+        let cause = cause_of_fetch(&scratch);
+        assert_eq!(cause.to_string(), "`list of references` has more than 2000 bytes");
+        remote.commit("large", &String::from_utf8_lossy(&noise(5000)));
+        https.settings.limits = Limits { answer: 3000, ..Limits::default() };
+        let scratch = https.scratch(Login::Nobody, handle);
+        let cause = cause_of_fetch(&scratch);
+        assert_eq!(cause.to_string(), "`answer of the server` has more than 3000 bytes");
+    });
+}
+
+#[test]
+fn a_line_that_is_stopped_ends_at_once() {
+    blocking(|handle| {
+        let https = Https::start();
+        Repository::with_commit(https.root.path().join("one.git"));
+        https.server.rule("GET", 1, Then::Stall);
+        let scratch = https.scratch(Login::Nobody, handle);
+        let line = &scratch.line;
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                wait_for("the request", || !https.server.seen().is_empty());
+                line.stop();
+            });
+            // libgit2 blocks this thread.
+            let cause = cause_of_fetch(&scratch);
+            assert!(matches!(cause, Trouble::Stopped), "{cause:?}");
+        });
+    });
+}
+
+#[test]
+fn a_refusal_in_the_middle_of_a_push_is_heard() {
+    blocking(|handle| {
+        let https = Https::start();
+        let remote = Repository::with_commit(https.root.path().join("one.git"));
+        let before = remote.tip("main");
+        let scratch = https.scratch(Login::Nobody, handle);
+        scratch.fetch().unwrap();
+        scratch.commit("a", &noise(8 << 20));
+        https.server.answer("POST", 1, 413, &[], "");
+        let cause = scratch.push().unwrap_err().cause.unwrap();
+        assert!(matches!(cause, Trouble::Refused(_)), "{cause:?}");
+        assert_eq!(remote.tip("main"), before);
+    });
+}
