@@ -18,16 +18,15 @@ use super::carry::status_of;
 use super::stores::{Check, OpenedWith};
 use super::writer::Writer;
 use crate::cluster::{Reads as _, chance};
-use crate::contract::{Object, kinds};
+use crate::contract::Object;
 use crate::core::placement::{StoreHealth, StoreRef, store_status};
+use crate::destination::secret_of;
 use crate::effect;
 use crate::exit::{self, Fault};
 use crate::store::Trouble;
 
 /// Longest look at a store. Its own steps are shorter.
 const CHECK_TIME_MAX: Duration = Duration::from_secs(120);
-/// Namespace of a Secret for which none is named (contract.md 5.4).
-const SECRET_NAMESPACE: &str = "default";
 
 /// Looks at a state store, in a task of its own.
 pub(super) fn over(shared: &Arc<Shared>, placing: &Placing, store: &StoreRef) -> Outcome {
@@ -128,8 +127,9 @@ impl Look<'_> {
             Some(writer) => writer,
             None => {
                 info!(store = %self.store, "opening the state store");
-                let opened = Writer::open(self.shared, &self.known, secret.as_ref());
-                Arc::new(opened.await.map_err(|error| Bad::NotOpened(said(&*error)))?)
+                let opened =
+                    Writer::open(self.shared, &self.store, &self.known, secret.as_ref());
+                Arc::new(opened.map_err(|error| Bad::NotOpened(said(&*error)))?)
             }
         };
         match writer.check().await {
@@ -145,9 +145,10 @@ impl Look<'_> {
 
     /// Reads the Secret that it names.
     async fn secret(&self) -> Result<Option<Object>, Bad> {
-        let named = |field| self.known.text_at(&["spec", "secretRef", field]);
-        let Some(name) = named("name") else { return Ok(None) };
-        let key = kinds::SECRET.object(Some(named("namespace").unwrap_or(SECRET_NAMESPACE)), name);
+        let named = secret_of(&self.store, &self.known);
+        let Some(key) = named.map_err(|error| Bad::NotOpened(said(&error)))? else {
+            return Ok(None);
+        };
         match self.shared.cluster.get(&key).await {
             Ok(Some(secret)) => Ok(Some(secret)),
             Ok(None) => Err(Bad::SecretNotFound(format!("{key} not found"))),

@@ -9,8 +9,11 @@ use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 use super::super::metrics::Metrics;
 use super::super::shared::Shared;
 use crate::contract::Object;
-use crate::core::placement::Change;
+use crate::core::placement::{Change, StoreRef};
+use crate::destination;
 use crate::exit::Fault;
+use crate::store::address::Address;
+use crate::store::bucket::{BucketOptions, BucketStore};
 use crate::store::{Applied, Store, StoreError, Trouble};
 
 /// Most changes in one batch.
@@ -21,7 +24,7 @@ const CONTENT_KIB_MAX: u32 = 16 << 10;
 type Asked = (Change, oneshot::Sender<Result<Applied, StoreError>>);
 
 /// A state store that is open.
-pub(super) struct Writer<S: Store = AnyStore> {
+pub(super) struct Writer<S: Store = BucketStore> {
     store: Arc<S>,
     asked: mpsc::UnboundedSender<Asked>,
     room: Semaphore,
@@ -106,24 +109,29 @@ pub(super) fn is_of_store(trouble: &Trouble) -> bool {
     )
 }
 
-pub(super) struct AnyStore;
-impl Store for AnyStore {
-    async fn list(&self, _f: &crate::core::placement::StorePath) -> Result<crate::store::Listing, StoreError> { Ok(Default::default()) }
-    async fn read(&self, _p: &crate::core::placement::StorePath, _b: u64) -> Result<Option<Vec<u8>>, StoreError> { Ok(None) }
-    async fn apply(&self, c: &[Change], _m: &(dyn Fn() -> bool + Send + Sync)) -> Vec<Result<Applied, StoreError>> {
-        c.iter().map(|_| Err(StoreError { doing: "write to", store: String::new(), trouble: Trouble::Stopped })).collect()
-    }
-    async fn check(&self) -> Result<(), StoreError> { Ok(()) }
-}
-
 impl Writer {
     /// Opens what a state store and its Secret name.
-    pub(super) async fn open(
-        shared: &Arc<Shared>,
-        _store: &Object,
-        _secret: Option<&Object>,
+    pub(super) fn open(
+        shared: &Shared,
+        named: &StoreRef,
+        store: &Object,
+        secret: Option<&Object>,
     ) -> Result<Self, Box<dyn Fault + Send + Sync>> {
+        let place = destination::place(named, store.clone(), secret).map_err(boxed)?;
+        let Address::Bucket(address) = &place.address else {
+            return Err(Box::new(StoreError {
+                doing: "open",
+                store: place.address.to_string(),
+                trouble: Trouble::Missing("way to a repository yet".into()),
+            }));
+        };
+        let opened = BucketStore::open(address, &place.credentials, &BucketOptions::default()).map_err(boxed)?;
         let tenure = shared.tenure.clone();
-        Ok(Self::over(AnyStore, shared.metrics.clone(), String::new(), move || tenure.holds()))
+        let may_go_on = move || tenure.holds();
+        Ok(Self::over(opened, shared.metrics.clone(), named.to_string(), may_go_on))
     }
+}
+
+fn boxed(error: impl Fault + Send + Sync + 'static) -> Box<dyn Fault + Send + Sync> {
+    Box::new(error)
 }
