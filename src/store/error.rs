@@ -156,7 +156,9 @@ impl Fault for StoreError {
             Trouble::Path(_) | Trouble::Clash { .. } => "rename the file in the pipeline's output",
             Trouble::TooLarge { .. } => "split the file",
             Trouble::Damaged(_) => "mend or remove it in the store",
-            Trouble::Disk(_) => "check space and rights of the scratch folder",
+            Trouble::Disk(_) => {
+                "check space and rights of that folder; for a repository, of the scratch folder"
+            }
             Trouble::Content { .. } | Trouble::Stopped | Trouble::Other(_) => return None,
         };
         Some(hint.to_owned())

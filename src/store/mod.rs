@@ -7,10 +7,13 @@ pub mod address;
 pub mod bucket;
 pub mod contents;
 pub mod credentials;
+pub mod dir;
 pub mod edits;
 mod error;
+pub mod failing;
 pub mod foresee;
 pub mod git;
+pub mod open;
 mod tls;
 
 use std::fmt;
@@ -83,7 +86,7 @@ pub struct Listed {
 }
 
 /// A change that was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Applied {
     /// The state of the store that holds it: also when nothing was to be done. `None` for a store without such names, in
     /// which nothing was written.

@@ -44,6 +44,8 @@ mod show;
 mod show_status;
 mod sidecar;
 mod status;
+mod store_body;
+mod store_contract;
 mod tidy;
 mod writer;
 mod writer_input;

@@ -50,10 +50,8 @@ pub enum Credentials {
     },
     /// A key, for Git over ssh.
     Ssh {
-        /// The key.
+        /// The key, without a passphrase.
         private_key: Secret,
-        /// The passphrase of the key.
-        passphrase: Option<Secret>,
         /// The lines of a `known_hosts` file. Only hosts in it are trusted.
         known_hosts: String,
     },
@@ -170,7 +168,6 @@ impl Credentials {
             },
             AuthMethod::Ssh => Self::Ssh {
                 private_key: keys.secret("sshPrivateKey"),
-                passphrase: None,
                 known_hosts: keys.required("knownHosts"),
             },
             AuthMethod::GithubApp => Self::GithubApp {

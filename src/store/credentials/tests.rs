@@ -18,7 +18,6 @@ fn secrets_are_read_by_method_and_trimmed() {
     let ssh = data(&[("sshPrivateKey", "KEY\n"), ("knownHosts", "\nhost ssh-ed25519 AA\n")]);
     let expect = Credentials::Ssh {
         private_key: Secret::new("KEY"),
-        passphrase: None,
         known_hosts: "host ssh-ed25519 AA".into(),
     };
     assert_eq!(Credentials::from_secret(AuthMethod::Ssh, &ssh).unwrap(), expect);
@@ -130,11 +129,7 @@ fn variables_give_credentials() {
         (
             SSH,
             vec![("BOOKEND_GIT_SSH_KEY_FILE", key), ("BOOKEND_GIT_KNOWN_HOSTS", "host x y")],
-            Credentials::Ssh {
-                private_key: Secret::new("KEY"),
-                passphrase: None,
-                known_hosts: "host x y".into(),
-            },
+            Credentials::Ssh { private_key: Secret::new("KEY"), known_hosts: "host x y".into() },
         ),
         (S3, vec![], Credentials::Ambient),
         (

@@ -16,7 +16,6 @@ const USERNAME: &str = "BOOKEND_GIT_USERNAME";
 const PASSWORD: &str = "BOOKEND_GIT_PASSWORD";
 const TOKEN: &str = "BOOKEND_GIT_TOKEN";
 const SSH_KEY: &str = "BOOKEND_GIT_SSH_KEY";
-const SSH_PASSPHRASE: &str = "BOOKEND_GIT_SSH_PASSPHRASE";
 const KNOWN_HOSTS: &str = "BOOKEND_GIT_KNOWN_HOSTS";
 const APP_ID: &str = "BOOKEND_GITHUB_APP_ID";
 const APP_INSTALLATION_ID: &str = "BOOKEND_GITHUB_APP_INSTALLATION_ID";
@@ -132,7 +131,6 @@ impl Variables<'_> {
         let why = "and a repository on ssh needs it";
         Ok(Credentials::Ssh {
             private_key: Secret::new(&self.required(SSH_KEY, why)?),
-            passphrase: self.optional(SSH_PASSPHRASE)?.map(|text| Secret::new(&text)),
             known_hosts: self.required(KNOWN_HOSTS, why)?,
         })
     }
