@@ -223,7 +223,10 @@ impl Config {
         const WITHOUT_EFFECT: [(&str, &str); 5] = [
             ("logging", "flags and variables set the log (docs/cli.md)"),
             ("telemetry", "variables set it (docs/observability.md)"),
-            ("selectiveCache", "no Secret is kept: those of state stores are read when they are needed"),
+            (
+                "selectiveCache",
+                "no Secret is kept: those of state stores are read when they are needed",
+            ),
             ("resourceBindingVersionStrategy", "every request follows its Promise"),
             ("featureFlags", "there are none"),
         ];
@@ -259,9 +262,7 @@ fn not_negative(key: &'static str, number: Option<i32>) -> Result<Option<i32>, C
 /// Reads a time that is above 0; `None` for an empty text.
 fn duration(key: &'static str, text: &str) -> Result<Option<SignedDuration>, ConfigError> {
     match any_duration(key, text)? {
-        Some(read) if read <= SignedDuration::ZERO => {
-            Err(value(key, text, "a duration above 0"))
-        }
+        Some(read) if read <= SignedDuration::ZERO => Err(value(key, text, "a duration above 0")),
         read => Ok(read),
     }
 }

@@ -259,9 +259,8 @@ impl Caches {
 
     /// The Destinations in a state store.
     pub(super) fn destinations_of(&self, store: &StoreRef) -> Vec<Item> {
-        let is_in = |seen: &DestinationSeen| {
-            seen.setup.as_ref().is_ok_and(|setup| setup.store == *store)
-        };
+        let is_in =
+            |seen: &DestinationSeen| seen.setup.as_ref().is_ok_and(|setup| setup.store == *store);
         let all = self.destinations.iter().filter(|(_, (_, seen))| is_in(seen));
         all.map(|(name, _)| Item::Destination(Arc::clone(name))).collect()
     }

@@ -36,10 +36,8 @@ pub(super) fn over(shared: &Arc<Shared>, placing: &Placing, store: &StoreRef) ->
         placing.add_destinations(shared, store);
         return Outcome::Done(None);
     };
-    let object = (
-        known.uid().unwrap_or_default().to_owned(),
-        known.generation().unwrap_or_default(),
-    );
+    let object =
+        (known.uid().unwrap_or_default().to_owned(), known.generation().unwrap_or_default());
     match placing.stores.begin_check(store, object.clone()) {
         Check::Later(at) => Outcome::Done(at),
         Check::Now(writer, of) => {
@@ -84,9 +82,8 @@ impl Look<'_> {
         let Some(placing) = &self.shared.placing else { return };
         let mut with = OpenedWith { object: self.object.clone(), ..OpenedWith::default() };
         let looked = timeout(CHECK_TIME_MAX, self.look(writer, of, &mut with)).await;
-        let looked = looked.unwrap_or_else(|_| {
-            Err(Bad::Failed(format!("no answer within {CHECK_TIME_MAX:?}")))
-        });
+        let looked = looked
+            .unwrap_or_else(|_| Err(Bad::Failed(format!("no answer within {CHECK_TIME_MAX:?}"))));
         let again = match &looked {
             Ok(writer) => {
                 let interval = self.shared.config().state_store_interval;
@@ -127,8 +124,7 @@ impl Look<'_> {
             Some(writer) => writer,
             None => {
                 info!(store = %self.store, "opening the state store");
-                let opened =
-                    Writer::open(self.shared, &self.store, &self.known, secret.as_ref());
+                let opened = Writer::open(self.shared, &self.store, &self.known, secret.as_ref());
                 Arc::new(opened.map_err(|error| Bad::NotOpened(said(&*error)))?)
             }
         };
@@ -165,8 +161,7 @@ impl Look<'_> {
             let empty = Map::new();
             let before = known.status().and_then(Value::as_object).unwrap_or(&empty);
             let generation = Some(self.object.1);
-            let Some((status, event)) =
-                store_status(before, generation, health, self.shared.now())
+            let Some((status, event)) = store_status(before, generation, health, self.shared.now())
             else {
                 return;
             };

@@ -81,7 +81,11 @@ impl Pass<'_> {
     }
 
     /// Sets the finalizer of one whose files go with it, and takes it off when they no longer do.
-    async fn finalizer(&self, object: &Object, seen: &DestinationSeen) -> Result<bool, ClusterError> {
+    async fn finalizer(
+        &self,
+        object: &Object,
+        seen: &DestinationSeen,
+    ) -> Result<bool, ClusterError> {
         let Ok(setup) = &seen.setup else { return Ok(true) };
         let has = seen.finalizers.iter().any(|one| one == finalizers::DESTINATION_CLEANUP);
         if has == setup.cleanup {
@@ -152,8 +156,7 @@ impl Pass<'_> {
         for placement in &placements {
             let placement = placement.seen();
             if !placement.is_going && self.shared.tenure.holds() {
-                let key = kinds::WORK_PLACEMENT
-                    .object(Some(&placement.namespace), &placement.name);
+                let key = kinds::WORK_PLACEMENT.object(Some(&placement.namespace), &placement.name);
                 self.shared.cluster.delete(&key).await?;
             }
         }

@@ -46,7 +46,8 @@ impl KnownPlacement {
     /// Keeps what matters of a WorkPlacement.
     pub(super) fn from_object(placement: &Object) -> Self {
         let owners = placement.at(&["metadata", "ownerReferences"]).and_then(Value::as_array);
-        let owner = owners.into_iter().flatten().find(|one| one["kind"] == kinds::WORK.kind.as_ref());
+        let owner =
+            owners.into_iter().flatten().find(|one| one["kind"] == kinds::WORK.kind.as_ref());
         // The label is cut where the name of the Work is long.
         let work = owner.and_then(|one| one["name"].as_str()).or(placement.label(labels::WORK));
         let destination = placement.text_at(&["spec", "targetDestinationName"]);

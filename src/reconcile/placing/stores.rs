@@ -83,9 +83,9 @@ impl Stores {
         let may = match &mut entry.gate {
             Gate::Open => true,
             Gate::Trial(trial) => {
-                let is_free = trial.as_ref().is_none_or(|(who, since)| {
-                    who == item || since.elapsed() > TRIAL_TIME_MAX
-                });
+                let is_free = trial
+                    .as_ref()
+                    .is_none_or(|(who, since)| who == item || since.elapsed() > TRIAL_TIME_MAX);
                 if is_free {
                     *trial = Some((item.clone(), Instant::now()));
                 }

@@ -8,10 +8,10 @@ use tracing::{Instrument as _, debug, info_span, warn};
 use super::super::queue::Outcome;
 use super::super::shared::Shared;
 use super::super::store::Place;
-use super::{Placement, Placing};
 use super::caches::Item;
 use super::carry::{Carried, Carry};
 use super::writes::{Job, May, Print, drop_finalizers};
+use super::{Placement, Placing};
 use crate::cluster::ClusterError;
 use crate::core::placement::{
     Chooser, Clash, DestinationSeen, PlacementSeen, Plan, Seen, WorkSeen, clashes, schedule,
@@ -104,12 +104,11 @@ impl Pass<'_> {
         }
         // What is said first is what is so in the end, which is in a moment: unless it can only wait.
         let is_new = work.status.is_empty();
-        let are_open = plan.creates.iter().all(|write| self.is_open(destinations, &write.destination));
+        let are_open =
+            plan.creates.iter().all(|write| self.is_open(destinations, &write.destination));
         if is_new && !plan.creates.is_empty() && are_open {
             plan.status = None;
-            plan.events.retain(|event| {
-                event.reason == crate::contract::placement::event::PLACED
-            });
+            plan.events.retain(|event| event.reason == crate::contract::placement::event::PLACED);
         }
         plan
     }
@@ -147,10 +146,8 @@ impl Pass<'_> {
                 continue;
             };
             // What has the path of another one writes nothing, and has nothing to take away.
-            let is_clashing = matches!(
-                clashes.get(destination.name.as_str()),
-                Some(Clash::Same { .. })
-            );
+            let is_clashing =
+                matches!(clashes.get(destination.name.as_str()), Some(Clash::Same { .. }));
             if is_clashing && placement.is_going {
                 drop_finalizers(self.shared, &at, &placement.uid).await?;
             }

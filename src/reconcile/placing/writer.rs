@@ -11,9 +11,9 @@ use super::super::shared::Shared;
 use crate::contract::Object;
 use crate::core::placement::{Change, StoreRef};
 use crate::destination;
-use crate::exit::Fault;
-use crate::store::address::Address;
-use crate::store::bucket::{BucketOptions, BucketStore};
+use crate::exit::{self, Fault};
+use crate::store::git::{CommitSettings, Commits};
+use crate::store::open::{AnyStore, Options, open};
 use crate::store::{Applied, Store, StoreError, Trouble};
 
 /// Most changes in one batch.
@@ -24,7 +24,7 @@ const CONTENT_KIB_MAX: u32 = 16 << 10;
 type Asked = (Change, oneshot::Sender<Result<Applied, StoreError>>);
 
 /// A state store that is open.
-pub(super) struct Writer<S: Store = BucketStore> {
+pub(super) struct Writer<S: Store = AnyStore> {
     store: Arc<S>,
     asked: mpsc::UnboundedSender<Asked>,
     room: Semaphore,
@@ -118,14 +118,27 @@ impl Writer {
         secret: Option<&Object>,
     ) -> Result<Self, Box<dyn Fault + Send + Sync>> {
         let place = destination::place(named, store.clone(), secret).map_err(boxed)?;
-        let Address::Bucket(address) = &place.address else {
-            return Err(Box::new(StoreError {
-                doing: "open",
-                store: place.address.to_string(),
-                trouble: Trouble::Missing("way to a repository yet".into()),
-            }));
+        let author = |field| store.text_at(&["spec", "gitAuthor", field]).map(str::to_owned);
+        let commits = Commits::new(CommitSettings {
+            committer_name: author("name"),
+            committer_email: author("email"),
+            ..CommitSettings::default()
+        });
+        let scratch = shared.settings.placement.as_ref().map(|one| one.scratch.clone());
+        let options = Options {
+            fetch_interval: shared.config().git_fetch_interval.unsigned_abs(),
+            ..Options::new(
+                scratch.unwrap_or_default(),
+                commits.map_err(|error| {
+                    boxed(StoreError {
+                        doing: "open",
+                        store: place.address.to_string(),
+                        trouble: Trouble::Other(exit::chain(&error)),
+                    })
+                })?,
+            )
         };
-        let opened = BucketStore::open(address, &place.credentials, &BucketOptions::default()).map_err(boxed)?;
+        let opened = open(&place.address, &place.credentials, &options).map_err(boxed)?;
         let tenure = shared.tenure.clone();
         let may_go_on = move || tenure.holds();
         Ok(Self::over(opened, shared.metrics.clone(), named.to_string(), may_go_on))

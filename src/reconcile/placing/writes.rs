@@ -234,7 +234,10 @@ impl Job {
             let Some(known) = known else { return Ok(()) };
             let seen = known.seen();
             // Its folder or Destination may have changed while it was written: then it is written again.
-            if seen.uid != self.placement.uid || Print::of(&seen, &self.setup).folder != Print::of(&self.placement, &self.setup).folder {
+            if seen.uid != self.placement.uid
+                || Print::of(&seen, &self.setup).folder
+                    != Print::of(&self.placement, &self.setup).folder
+            {
                 return Ok(());
             }
             let Some((status, event)) = after_write(&seen, outcome, shared.now()) else {
@@ -294,7 +297,8 @@ impl Job {
 /// The files of a WorkPlacement.
 pub(super) fn files(placement: &Object) -> Vec<(String, Content)> {
     let all = placement.at(&["spec", "workloads"]).and_then(Value::as_array);
-    let text = |file: &Value, key| file.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text =
+        |file: &Value, key| file.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     all.into_iter()
         .flatten()
         .map(|file| (text(file, "filepath"), Content::Packed(text(file, "content").into())))
@@ -311,9 +315,8 @@ pub(super) async fn drop_finalizers(
         let known = shared.placing.as_ref().and_then(|one| one.caches().placement(at));
         let Some(known) = known.filter(|_| shared.tenure.holds()) else { return Ok(()) };
         let seen = known.seen();
-        let is_ours = |one: &str| {
-            one == finalizers::REPO_CLEANUP || one == finalizers::DOT_FILES_CLEANUP
-        };
+        let is_ours =
+            |one: &str| one == finalizers::REPO_CLEANUP || one == finalizers::DOT_FILES_CLEANUP;
         if seen.uid != uid || !seen.finalizers.iter().any(|one| is_ours(one)) {
             return Ok(());
         }
