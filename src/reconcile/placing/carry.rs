@@ -221,7 +221,7 @@ impl<'a> Carry<'a> {
         self.carried.whole.insert(placement.name().to_owned(), placement);
     }
 
-    async fn delete(&mut self, name: &str, uid: &str) -> Result<(), ClusterError> {
+    async fn delete(&self, name: &str, uid: &str) -> Result<(), ClusterError> {
         let known = self.placing.caches().placement(&self.place(name));
         // Another one of that name is somebody else's business.
         if known.is_some_and(|known| known.object().uid() == Some(uid)) {
