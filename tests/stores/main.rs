@@ -12,6 +12,9 @@
 )]
 #![cfg(test)]
 
+mod bucket;
 mod git;
 #[path = "../support/remotes/mod.rs"]
 mod remotes;
+#[path = "../it/store_body.rs"]
+mod store_body;

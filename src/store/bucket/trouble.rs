@@ -133,6 +133,7 @@ fn answered(answer: Answer, bucket: &str) -> Trouble {
         (
             _,
             "InvalidAccessKeyId"
+            | "XAdminUserNotFound"
             | "SignatureDoesNotMatch"
             | "ExpiredToken"
             | "InvalidToken"

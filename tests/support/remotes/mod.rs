@@ -4,6 +4,7 @@ pub(crate) mod certificates;
 pub(crate) mod https;
 pub(crate) mod proxy;
 pub(crate) mod repository;
+pub(crate) mod s3;
 pub(crate) mod ssh;
 
 use std::thread;

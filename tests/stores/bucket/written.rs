@@ -1,0 +1,130 @@
+//! What is written, and what is not.
+
+use std::fs;
+use std::sync::Arc;
+
+use bookend::core::placement::Content;
+use bookend::store::Store as _;
+use bookend::store::bucket::{BucketOptions, BucketStore};
+
+use super::{address, at, file, folder, keys, made, open, options};
+use crate::remotes::certificates::Authority;
+use crate::remotes::s3::{Gateway, KEY, KEY_ID, Options};
+use crate::store_body::{Traits, behaves_like_a_store};
+
+#[tokio::test]
+#[ignore = "needs versitygw: tests/stores/run"]
+async fn a_bucket_is_a_store() {
+    for other_tags in [false, true] {
+        let files = tempfile::tempdir().unwrap();
+        let gateway = Gateway::start(files.path(), &Options { other_tags, ..Options::default() });
+        gateway.bucket("bucket");
+        let traits = Traits { folders: false, versions: false, atomic: false };
+        behaves_like_a_store(traits, |name| open(&gateway, &format!("bucket/{name}"))).await;
+        assert_eq!(gateway.begun_uploads("bucket"), 0);
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs versitygw: tests/stores/run"]
+async fn over_tls_with_an_authority_of_ones_own() {
+    let files = tempfile::tempdir().unwrap();
+    let authority = Authority::new();
+    let certified = authority.certify("localhost", false);
+    let gateway = Gateway::start(
+        files.path(),
+        &Options { certified: Some(&certified), ..Options::default() },
+    );
+    gateway.bucket("bucket");
+    let text = format!("s3://bucket/r?endpoint={}", gateway.endpoint());
+    let authorities = Some(authority.pem().into_bytes());
+    let options = BucketOptions { authorities, ..options() };
+    let store = BucketStore::open(&address(&text), &keys(KEY_ID, KEY), &options).unwrap();
+    store.check().await.unwrap();
+    assert_eq!(gateway.objects("bucket"), [], "a check leaves nothing");
+    assert_eq!(gateway.begun_uploads("bucket"), 0, "a check leaves nothing");
+    made(&store, &folder("g", vec![file("g/a b", "1")])).await;
+    assert_eq!(gateway.objects("bucket"), [("r/g/a b".to_owned(), b"1".to_vec())]);
+}
+
+#[tokio::test]
+#[ignore = "needs versitygw: tests/stores/run"]
+async fn a_big_file_goes_in_parts_and_is_not_sent_again() {
+    let files = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(files.path(), &Options::default());
+    gateway.bucket("bucket");
+    let content: Vec<u8> = (0..3_u32 << 20).flat_map(u32::to_le_bytes).collect();
+    let output = tempfile::tempdir().unwrap();
+    fs::write(output.path().join("big"), &content).unwrap();
+    let big = Content::Disk {
+        root: Arc::new(output.path().to_owned()),
+        path: "big".into(),
+        bytes: content.len() as u64,
+    };
+    let mut big_file = file("g/big", "");
+    big_file.content = big;
+    let change = folder("g", vec![big_file, file("g/held", &content)]);
+    let store = open(&gateway, "bucket");
+    let first = made(&store, &change).await;
+    assert_eq!((first.written, first.bytes), (2, 2 * content.len() as u64));
+    for (key, found) in gateway.objects("bucket") {
+        assert!(found == content, "{key}");
+    }
+    assert_eq!(gateway.begun_uploads("bucket"), 0);
+    let again = made(&open(&gateway, "bucket"), &change).await;
+    assert_eq!((again.written, again.unchanged, &again.version), (0, 2, &first.version));
+}
+
+#[tokio::test]
+#[ignore = "needs versitygw: tests/stores/run"]
+async fn ten_thousand_objects_are_listed_by_the_page_and_deleted_by_the_thousand() {
+    let files = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(files.path(), &Options::default());
+    gateway.bucket("bucket");
+    let root = gateway.root().join("bucket");
+    for number in 0..10_000 {
+        let path = root.join(format!("r/g/{:03}/f{number:05}", number % 100));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "x").unwrap();
+    }
+    fs::create_dir(root.join("r/gg")).unwrap();
+    fs::write(root.join("r/gg/sibling"), "x").unwrap();
+    let store = open(&gateway, "bucket/r");
+    let found = store.list(&at("g")).await.unwrap().files;
+    assert_eq!(found.len(), 10_000);
+    assert!(found.is_sorted_by(|a, b| a.at < b.at));
+    let applied = made(&store, &folder("g", vec![file("g/000/f00000", "x")])).await;
+    assert_eq!((applied.written, applied.deleted, applied.unchanged), (0, 9_999, 1));
+    let left: Vec<String> = gateway.objects("bucket").into_iter().map(|(key, _)| key).collect();
+    assert_eq!(left, ["r/g/000/f00000", "r/gg/sibling"]);
+}
+
+#[tokio::test]
+#[ignore = "needs versitygw: tests/stores/run"]
+async fn a_folder_that_a_console_made_is_no_file() {
+    let files = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(files.path(), &Options::default());
+    gateway.bucket("bucket");
+    let store = open(&gateway, "bucket");
+    // An object whose key ends with `/`: the server lists folders that are empty as such.
+    fs::create_dir_all(gateway.root().join("bucket/g/empty")).unwrap();
+    let change = folder("g", vec![file("g/a", "1")]);
+    made(&store, &change).await;
+    let again = made(&store, &change).await;
+    assert_eq!((again.written, again.deleted, again.unchanged), (0, 0, 1));
+}
+
+#[tokio::test]
+#[ignore = "needs versitygw: tests/stores/run"]
+async fn a_bucket_with_versions_gets_none_for_nothing() {
+    let files = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(files.path(), &Options { versions: true, ..Options::default() });
+    gateway.bucket("bucket");
+    let store = open(&gateway, "bucket");
+    let change = folder("g", vec![file("g/a", "1"), file("g/b", "2")]);
+    let first = made(&store, &change).await;
+    assert_eq!(made(&store, &change).await.version, first.version);
+    let other = made(&store, &folder("g", vec![file("g/a", "1")])).await;
+    assert_eq!((other.deleted, other.unchanged), (1, 1));
+    assert_ne!(other.version, first.version);
+}
