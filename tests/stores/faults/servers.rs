@@ -207,7 +207,7 @@ fn a_server_whose_disk_is_full_is_told_and_written_to_when_there_is_room() {
         let big: Output = [("big".to_owned(), noise), ("small".to_owned(), b"x".to_vec())].into();
         let (status, said) = writes(&site, &big);
         assert!(!status.success(), "{kind:?}");
-        println!("{kind:?}: {}", said.lines().last().unwrap_or_default());
+        println!("{kind:?}: {said}");
         site.is_sound();
         disk.grow("size=64m");
         let (status, said) = writes(&site, &big);
