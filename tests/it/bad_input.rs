@@ -1,6 +1,6 @@
 //! Every kind of mistake is told as `docs/bad-input.md` says.
 
-use crate::bad_input::{in_status, tables};
+use crate::bad_input::{TAKEN, in_status, in_status_of_placement, tables};
 
 const HINT: &str = "write the page with BOOKEND_UPDATE=1 tests/cluster/run bad_input";
 
@@ -13,12 +13,17 @@ fn the_status_says_what_the_page_says() {
         text.lines().filter(|line| line.starts_with("| ")).skip(2).map(str::to_owned).collect()
     };
     let (table, others) = tables();
-    let named: Vec<_> =
-        others.iter().flat_map(|group| &group.cases).map(|case| &case.name).collect();
+    let cases: Vec<_> = others.iter().flat_map(|group| &group.cases).collect();
     let told = rows(placement);
-    assert_eq!(told.len(), named.len(), "{HINT}");
-    for (row, name) in told.iter().zip(named) {
-        assert!(row.starts_with(&format!("| {name} | ")), "{row}\n{HINT}");
+    assert_eq!(told.len(), cases.len(), "{HINT}");
+    for (row, case) in told.iter().zip(cases) {
+        let said = in_status_of_placement(&case.object);
+        let said = said.as_deref().unwrap_or(TAKEN).replace('|', "\\|");
+        assert!(row.starts_with(&format!("| {} | {said} | ", case.name)), "{row}\n{said}\n{HINT}");
+    }
+    for group in others {
+        let said = in_status_of_placement(&group.good);
+        assert_eq!(said, None, "{} `{}`", group.good.kind(), group.good.name());
     }
     let rows = rows(promises);
     assert_eq!(rows.len(), table.cases.len(), "{HINT}");

@@ -64,6 +64,10 @@ pub(super) fn of_git_state_stores() -> Vec<Rule> {
                     "'spec.url: `http://` shows the credentials to everybody on the way; use `https://`'",
                 ),
                 (
+                    format!("{url}.matches('^([a-z+]+://)?[^/@ ]+:[^/@ ]*@')"),
+                    "'spec.url: a password is no part of it; put it into the Secret'",
+                ),
+                (
                     format!("{is_ssh} && !{url}.matches('^(ssh://)?[^@/ ]+@[^@/ ]+')"),
                     "'spec.url: for `authMethod: ssh` it is `ssh://USER@HOST/REPOSITORY` or `USER@HOST:REPOSITORY`'",
                 ),

@@ -24,20 +24,20 @@ impl Address {
             AuthMethod::of_git(store.text_at(&["spec", "authMethod"])).map_err(|error| {
                 AddressError::with_hint(format!("cannot be used: {error}"), error.advice())
             })?;
+        let another_method = || {
+            let hint = "`basicAuth` and `githubApp` are for `https://…`, `ssh` is for `git@HOST:REPO` or `ssh://git@HOST/REPO`";
+            AddressError::with_hint(format!("is not one for `authMethod: {method}`"), hint)
+        };
         let remote = match method {
             AuthMethod::Ssh => ssh(url)?,
+            // `git@HOST:REPO`, which is no URL at all.
+            _ if !url.contains("://") => return Err(another_method()),
             _ => remote(url, UserName::LeftOut)?,
         };
         match (&remote, method) {
             (Remote::Ssh(_), AuthMethod::Ssh)
             | (Remote::Https(_), AuthMethod::Basic | AuthMethod::GithubApp) => {}
-            (_, method) => {
-                let hint = "`basicAuth` and `githubApp` are for `https://…`, `ssh` is for `git@HOST:REPO` or `ssh://git@HOST/REPO`";
-                return Err(AddressError::with_hint(
-                    format!("is not one for `authMethod: {method}`"),
-                    hint,
-                ));
-            }
+            _ => return Err(another_method()),
         }
         let branch = match text(store, "branch") {
             "" => DEFAULT_BRANCH,

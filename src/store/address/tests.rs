@@ -148,7 +148,7 @@ fn git_state_stores_are_read_as_the_contract_says() {
         (json!({"url": "http://h/r"}), "begins with `http:`"),
         (json!({"url": "https://h/r", "authMethod": "ssh"}), "is not one for `authMethod: ssh`"),
         (json!({"url": "ssh://git@h/r"}), "is not one for `authMethod: basicAuth`"),
-        (json!({"url": "git@h:r"}), "is no URL"),
+        (json!({"url": "git@h:r"}), "is not one for `authMethod: basicAuth`"),
         (json!({"url": "h:r", "authMethod": "ssh"}), "is none for ssh"),
         (json!({"url": "git@-oProxyCommand=x:r", "authMethod": "ssh"}), "is none for ssh"),
         (json!({"url": "https://h/r", "authMethod": "magic"}), "`magic`"),

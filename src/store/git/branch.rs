@@ -22,6 +22,10 @@ pub(super) enum Age {
 /// After so many fetches and pushes a scratch repository is made anew: every fetch leaves a pack, every commit loose objects.
 const STEPS_MAX: u32 = 2_000;
 
+/// For so many changes after it was seen that others write, too, the server is asked where the branch is before a change is
+/// worked out: a question costs less than a push in vain. Without others there is none to ask for.
+const CROWDED: u32 = 8;
+
 /// A branch.
 pub(super) struct Branch {
     name: String,
@@ -41,6 +45,8 @@ struct Remote {
     scratch: Option<Scratch>,
     known: Option<Known>,
     steps: u32,
+    /// For how many changes more it is thought that others write.
+    crowded: u32,
 }
 
 /// Where the branch was seen.
@@ -52,7 +58,8 @@ struct Known {
 
 impl Branch {
     pub(super) fn remote(name: String, create: bool, way: Way, scratch_parent: PathBuf) -> Self {
-        let remote = Remote { way, scratch_parent, scratch: None, known: None, steps: 0 };
+        let remote =
+            Remote { way, scratch_parent, scratch: None, known: None, steps: 0, crowded: 0 };
         Self { name, create, at: At::Remote(Box::new(remote)) }
     }
 
@@ -140,7 +147,7 @@ impl Remote {
         }
         let Some(scratch) = &self.scratch else { return Err(Trouble::Stopped.into()) };
         let known = self.known.filter(|known| match age {
-            Age::Any => true,
+            Age::Any => self.crowded == 0,
             Age::AtMost(age) => known.when.elapsed() < age,
         });
         if let Some(known) = known {
@@ -153,7 +160,11 @@ impl Remote {
             Seen::NoBranch if create => None,
             Seen::NoBranch => return Err(no_branch(branch)),
         };
+        self.crowded = self.crowded.saturating_sub(1);
         if let Some(tip) = tip.filter(|tip| here != Some(*tip)) {
+            if here.is_some() {
+                self.crowded = CROWDED;
+            }
             scratch.set_tip(tip, true)?;
             self.steps = self.steps.saturating_add(1);
         }

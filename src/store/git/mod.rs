@@ -18,6 +18,7 @@ pub mod transport;
 mod tree;
 mod trouble;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -71,7 +72,7 @@ impl GitOptions {
 
 /// A state store in a branch of a Git repository.
 pub struct GitStore {
-    /// Its address, for errors.
+    /// Its address and branch, for errors.
     shown: String,
     options: Arc<GitOptions>,
     branch: Arc<Mutex<Branch>>,
@@ -90,7 +91,7 @@ impl GitStore {
         Self::new(shown, Branch::remote(name, options.create, way, scratch), options)
     }
 
-    /// Makes a store of a bare repository on this machine. Its hooks do not run. Nothing is opened yet.
+    /// Makes a store of a bare repository on this machine; `shown` is its address. Its hooks do not run. Nothing is opened yet.
     pub fn here(shown: impl Into<String>, path: impl Into<PathBuf>, options: GitOptions) -> Self {
         let branch = Branch::here(options.branch.clone(), options.create, path.into());
         Self::new(shown.into(), branch, options)
@@ -134,6 +135,12 @@ impl GitStore {
 
     fn error(&self, doing: &'static str, trouble: Trouble) -> StoreError {
         StoreError { doing, store: self.shown.clone(), trouble }
+    }
+}
+
+impl fmt::Debug for GitStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GitStore({})", self.shown)
     }
 }
 

@@ -1,10 +1,13 @@
 //! The tables of invalid objects (`fixtures/bad-input.yaml`), and what `core` says of each.
 
 use bookend::contract::Object;
-use bookend::contract::labels;
+use bookend::contract::{kinds, labels};
 use bookend::core::crd;
+use bookend::core::placement::{DestinationSeen, StoreRef};
 use bookend::core::promise::Promise;
 use bookend::core::workflow::promise::fault;
+use bookend::destination;
+use bookend::exit::{self, Fault as _};
 use bookend::files::yaml;
 use serde_json::{Value, json};
 
@@ -85,6 +88,25 @@ pub(crate) fn in_status(good: &Object, case: &Case) -> Option<String> {
     Some(format!("{error} ({})", error.hint()))
 }
 
+/// Returns what is said of a Destination or state store in its status.
+pub(crate) fn in_status_of_placement(object: &Object) -> Option<String> {
+    if object.kind() == kinds::DESTINATION.kind {
+        let error = DestinationSeen::from_object(object).setup.err()?;
+        return Some(format!("{} ({})", exit::chain(&error), error.hint()));
+    }
+    let is_bucket = object.kind() == kinds::BUCKET_STATE_STORE.kind;
+    let store = StoreRef { is_bucket, name: object.name().to_owned() };
+    // One that fits every method: it is not what is tried here.
+    let keys =
+        ["username", "password", "accessKeyID", "secretAccessKey", "sshPrivateKey", "knownHosts"];
+    let data: serde_json::Map<_, _> =
+        keys.map(|key| (key.to_owned(), json!("eA=="))).into_iter().collect();
+    let secret = Object::from_value(json!({"data": data})).unwrap();
+    let error = destination::place(&store, object.clone(), Some(&secret)).err()?;
+    let hint = error.hint().map(|hint| format!(" ({hint})"));
+    Some(exit::chain(&error) + &hint.unwrap_or_default())
+}
+
 /// What an API server says of each case of a table; `None` when it takes it.
 pub(crate) type Answers<'a> = Vec<(&'a Case, Option<String>)>;
 
@@ -100,7 +122,9 @@ pub(crate) fn page(good: &Object, promises: &Answers<'_>, placement: &Answers<'_
     page += PLACEMENT;
     for (case, admission) in placement {
         let admission = admission.as_deref().unwrap_or_else(|| panic!("{}: taken", case.name));
-        page += &format!("| {} | {} |\n", case.name, cell(admission));
+        let status = in_status_of_placement(&case.object);
+        let status = status.as_deref().unwrap_or(TAKEN);
+        page += &format!("| {} | {} | {} |\n", case.name, cell(status), cell(admission));
     }
     page
 }
@@ -126,12 +150,15 @@ it: the second column without a cluster, the third on a real API server.
 | --- | --- | --- |
 ";
 
+/// What stands for the status of an object with which something can be done.
+pub(crate) const TAKEN: &str = "(nothing)";
+
 const PLACEMENT: &str = "
 ## Destinations and state stores
 
 The policies for these leave alone what is being deleted, and changes of labels, finalizers and status. What needs a look at other objects, or
 at the store itself, is told in the status: condition `Ready` is `False`, with the reason and what to do.
 
-| mistake | from the API server, with the policies |
-| --- | --- |
+| mistake | in the status, and from `core` | from the API server, with the policies |
+| --- | --- | --- |
 ";
