@@ -51,6 +51,11 @@ pub fn tell_usage(text: &str, format: Format, termination_log: &Path) {
     leave(text, termination_log);
 }
 
+/// Leaves the result of a step for the kubelet, which shows it with the container.
+pub fn tell_result(text: &str, termination_log: &Path) {
+    leave(text, termination_log);
+}
+
 /// Only a file that is there already is written: on a laptop there is none, and nothing shall be made in /dev.
 fn leave(text: &str, termination_log: &Path) {
     if termination_log.is_file() {

@@ -1,6 +1,9 @@
 //! `show work`: what a pipeline has produced, from a folder cluster or a live one.
 
+pub mod diff;
+pub mod placement;
 pub mod status;
+pub mod targets;
 
 use std::fmt::Write as _;
 
@@ -9,8 +12,11 @@ use jiff::Timestamp;
 use crate::cluster::{ClusterError, Reads};
 use crate::contract::Object;
 use crate::contract::kinds::WORK;
+use crate::core::placement::{LayoutError, PathError};
 use crate::core::work_view::{self, FileView, UnpackError, WorkView};
+use crate::destination::DestinationError;
 use crate::exit::{Exit, Fault};
+use crate::store::StoreError;
 
 /// What to show.
 #[derive(Debug, Clone)]
@@ -80,6 +86,18 @@ pub enum ShowError {
         /// Its size.
         bytes: usize,
     },
+    /// The state store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The state store cannot be found.
+    #[error(transparent)]
+    Destination(#[from] Box<DestinationError>),
+    /// The files of a Work have no place.
+    #[error(transparent)]
+    Layout(#[from] Box<LayoutError>),
+    /// The names of a Work make no path.
+    #[error("the files have no place")]
+    Path(#[from] PathError),
 }
 
 fn in_namespace(namespace: Option<&str>) -> String {
@@ -94,7 +112,11 @@ impl Fault for ShowError {
         match self {
             Self::Cluster(error) => error.exit(),
             Self::NoWork { .. } | Self::SeveralWorks { .. } | Self::NoFile { .. } => Exit::Usage,
-            Self::Unpack { .. } | Self::NotText { .. } => Exit::Input,
+            Self::Unpack { .. } | Self::NotText { .. } | Self::Layout(_) | Self::Path(_) => {
+                Exit::Input
+            }
+            Self::Store(error) => error.exit(),
+            Self::Destination(error) => error.exit(),
         }
     }
 
@@ -112,6 +134,10 @@ impl Fault for ShowError {
                 Some("look elsewhere: it holds no files at all".to_owned())
             }
             Self::NoFile { paths, .. } => Some(format!("choose one of {}", some_of(paths))),
+            Self::Store(error) => error.hint(),
+            Self::Destination(error) => error.hint(),
+            Self::Layout(error) => Some(error.hint().to_owned()),
+            Self::Path(_) => Some("give the Work names that paths can have".to_owned()),
             Self::Unpack { .. } => {
                 Some("run the pipeline again: its writer makes the work anew".to_owned())
             }
@@ -166,12 +192,20 @@ fn now_of(cluster: &impl Reads, machine: Timestamp) -> Timestamp {
     cluster.time().unwrap_or(machine)
 }
 
-/// Returns the Work of that name; if there is none, the only one whose name begins so.
 async fn find(
     cluster: &impl Reads,
     namespace: Option<&str>,
     name: &str,
 ) -> Result<WorkView, ShowError> {
+    Ok(WorkView::of(&find_work(cluster, namespace, name).await?))
+}
+
+/// Returns the Work of that name, or `namespace/name`; if there is none, the only one whose name begins so.
+pub async fn find_work(
+    cluster: &impl Reads,
+    namespace: Option<&str>,
+    name: &str,
+) -> Result<Object, ShowError> {
     let (namespace, name) = match name.split_once('/') {
         Some((namespace, name)) => (Some(namespace), name),
         None => (namespace, name),
@@ -193,7 +227,7 @@ async fn find(
     match found.as_slice() {
         [] => Err(nothing(titles(&known.iter().collect::<Vec<_>>()))),
         [work] => match cluster.get(&work.key(&WORK)).await? {
-            Some(work) => Ok(WorkView::of(&work)),
+            Some(work) => Ok(work),
             None => Err(nothing(Vec::new())),
         },
         several => Err(ShowError::SeveralWorks { works: titles(several), name }),

@@ -2,6 +2,7 @@
 //!
 //! Settings that Kratix does not know are ours: `BOOKEND_` variables, or flags alone (`run`, `show`).
 
+mod show;
 mod steps;
 mod store;
 
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::install::Install;
 use super::reconcile::Reconcile;
 use crate::logging::Format;
+pub use show::{Placed, ShowDiff, ShowPlacement, Whose};
 pub use steps::{
     DryRun, OutputLayout, Preview, Reader, Sidecar, Status, Surplus, Target, WorkOutput, Writer,
     WriterLimits,
@@ -37,7 +39,7 @@ pub enum Command {
     Reader(Reader),
     /// Turn the output folder into a Work
     #[command(alias = "work-creator")]
-    Writer(Writer),
+    Writer(Box<Writer>),
     /// Merge status.yaml into the status of the object
     #[command(alias = "update-status")]
     Status(Status),
@@ -157,6 +159,10 @@ pub enum What {
     Work(ShowWork),
     /// Show what an object's workflow does and waits for; without arguments that of the pod
     Status(Box<ShowStatus>),
+    /// Show which Destinations a Work goes to and which not, where its files are or would be, and in which version
+    Placement(Box<ShowPlacement>),
+    /// Show what would change in state stores, before anything is written
+    Diff(Box<ShowDiff>),
 }
 
 /// Arguments of `show work`.

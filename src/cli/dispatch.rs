@@ -7,7 +7,7 @@ use tracing::info;
 
 use super::args::{self, Cli, Command, Common, Output};
 use super::step::{self, Step};
-use super::{AnyFault, install, reconcile, settings, sidecar};
+use super::{AnyFault, direct, install, placed, reconcile, settings, sidecar};
 use crate::cluster::Cluster;
 use crate::cluster::folder::FolderCluster;
 use crate::cluster::live::{Effort, LiveCluster};
@@ -21,7 +21,7 @@ use crate::{logging, show};
 /// A folder to look at that is not there. A step would make it; looking at it would tell that nothing is in it.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to find the folder `{}` of `--cluster`", folder.display())]
-struct NoFolder {
+pub(super) struct NoFolder {
     folder: PathBuf,
 }
 
@@ -38,7 +38,7 @@ impl Fault for NoFolder {
 /// The result could not be printed.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to write the result to stdout")]
-struct PrintError {
+pub(super) struct PrintError {
     source: std::io::Error,
 }
 
@@ -52,7 +52,8 @@ impl Fault for PrintError {
     }
 }
 
-fn print(text: &str) -> Result<(), PrintError> {
+/// Prints a result.
+pub(super) fn print(text: &str) -> Result<(), PrintError> {
     logging::to_stdout(text).map_err(|source| PrintError { source })
 }
 
@@ -66,6 +67,9 @@ pub(super) async fn command(
     let only_tells = step::is_preview(&command).unwrap_or_default();
     let step = match command {
         Command::Reader(args) => Step::reader(common, &args)?,
+        Command::Writer(args) if args.direct.is_wanted() => {
+            return direct::run(common, &args, stop).await;
+        }
         Command::Writer(args) => Step::writer(common, &args)?,
         Command::Status(args) => Step::status(common, &args)?,
         Command::Run(args) => return local_run(common, *args).await,
@@ -78,6 +82,14 @@ pub(super) async fn command(
         Command::Migrate(args) => return migrate(&args),
         Command::Show(args::Show { what: args::What::Work(args) }) => {
             return on_cluster(common, OnCluster::Show(args)).await;
+        }
+        Command::Show(args::Show { what: args::What::Placement(args) }) => {
+            print(&placed::placement(common, &args.placed).await?)?;
+            return Ok(Exit::Done);
+        }
+        Command::Show(args::Show { what: args::What::Diff(args) }) => {
+            print(&placed::diff(common, &args.placed, args.summary).await?)?;
+            return Ok(Exit::Done);
         }
         Command::Show(args::Show { what: args::What::Status(args) }) => {
             let status = settings::show_status(common, &args, Clock::System.now())?;
@@ -181,7 +193,8 @@ async fn run_on(
     Ok(Exit::Done)
 }
 
-fn folder_is_there(common: &Common) -> Result<(), NoFolder> {
+/// Fails when there is no folder to look at.
+pub(super) fn folder_is_there(common: &Common) -> Result<(), NoFolder> {
     match &common.cluster {
         Some(folder) if !folder.is_dir() => Err(NoFolder { folder: folder.clone() }),
         _ => Ok(()),

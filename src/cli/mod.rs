@@ -2,13 +2,16 @@
 
 pub mod args;
 pub mod argv0;
+mod direct;
 mod dispatch;
 pub mod install;
+mod placed;
 mod process;
 pub mod reconcile;
 mod settings;
 mod sidecar;
 mod step;
+mod stores;
 mod telemetry;
 
 use std::ffi::OsString;

@@ -66,7 +66,7 @@ fn builder(cli: &Cli) -> tokio::runtime::Builder {
 
 async fn to_the_end(cli: Cli, is_local_run: bool) -> Exit {
     let format = cli.common.log_format;
-    if matches!(cli.command, Some(Command::Reconcile(_) | Command::Sidecar(_))) {
+    if ends_itself(&cli) {
         let outcome = dispatch::command(cli, termination(false)).await;
         return outcome.unwrap_or_else(|fault| tell(fault.as_ref(), format));
     }
@@ -77,6 +77,15 @@ async fn to_the_end(cli: Cli, is_local_run: bool) -> Exit {
             Exit::Terminated
         }
         outcome = dispatch::command(cli, std::future::pending()) => outcome.unwrap_or_else(|fault| tell(fault.as_ref(), format)),
+    }
+}
+
+/// Whether a command ends by itself when it is asked to stop: it has something to bring to an end.
+fn ends_itself(cli: &Cli) -> bool {
+    match &cli.command {
+        Some(Command::Reconcile(_) | Command::Sidecar(_)) => true,
+        Some(Command::Writer(args)) => args.direct.is_wanted() && !args.preview.preview,
+        _ => false,
     }
 }
 

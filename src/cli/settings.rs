@@ -1,13 +1,15 @@
 //! From arguments to what a step takes: which words mean true, what may not be empty.
 
+use std::ffi::OsStr;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::args;
+use super::step::{ignore_surplus, in_pod};
 use crate::cluster::live::RetryPolicy;
 use crate::contract::kinds::SYSTEM_NAMESPACE;
-use crate::contract::{env, kinds};
+use crate::contract::{Layout, env, kinds, layout};
 use crate::core::legacy::PodLayout;
 use crate::core::promise::{WorkflowAction, WorkflowType};
 use crate::core::sidecar::Words;
@@ -58,8 +60,11 @@ pub(super) fn reader(args: &args::Reader) -> Result<reader::Reader, SettingsErro
 /// What the writer takes.
 pub(super) fn writer(args: &args::Writer) -> Result<writer::Writer, SettingsError> {
     // Only whether it is empty counts, whatever its bytes are.
-    let root = args.input_directory.to_string_lossy();
-    check_writer(&root, &args.promise_name, &args.pipeline_name)?;
+    writer_with(args, &args.input_directory.to_string_lossy())
+}
+
+fn writer_with(args: &args::Writer, root: &str) -> Result<writer::Writer, SettingsError> {
+    check_writer(root, &args.promise_name, &args.pipeline_name)?;
     let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
     Ok(writer::Writer {
         promise: args.promise_name.clone(),
@@ -69,11 +74,7 @@ pub(super) fn writer(args: &args::Writer) -> Result<writer::Writer, SettingsErro
         resource_namespace: given(&args.resource_namespace),
         workflow_type: args.workflow_type.clone(),
         dry_run: is_true(&args.dry_run.dry_run),
-        layout: match args.layout {
-            args::OutputLayout::Today => PodLayout::Today,
-            args::OutputLayout::Early => PodLayout::Early,
-            args::OutputLayout::Xaas => PodLayout::Xaas,
-        },
+        layout: pod_layout(args.layout),
         trace_parent: args.trace_parent.clone(),
         trace_state: args.trace_state.clone(),
         limits: Limits {
@@ -83,6 +84,48 @@ pub(super) fn writer(args: &args::Writer) -> Result<writer::Writer, SettingsErro
         },
         work_bytes_max: args.limits.max_work_bytes,
     })
+}
+
+/// By whose rules an output is taken.
+pub(super) fn pod_layout(layout: args::OutputLayout) -> PodLayout {
+    match layout {
+        args::OutputLayout::Today => PodLayout::Today,
+        args::OutputLayout::Early => PodLayout::Early,
+        args::OutputLayout::Xaas => PodLayout::Xaas,
+    }
+}
+
+/// Whether it is a dry run of Kratix.
+pub(super) fn is_dry_run(args: &args::DryRun) -> bool {
+    is_true(&args.dry_run)
+}
+
+/// Fails when it is not told whose files are looked at.
+pub(super) fn told_whose(whose: &args::Whose) -> Result<(), SettingsError> {
+    check_writer(layout::POD_DIR, &whose.promise_name, &whose.pipeline_name)
+}
+
+/// What the writer takes that writes itself, and the folders it sees: those of a stage, unless it is told of the writer's.
+pub(super) fn direct_writer(
+    common: &args::Common,
+    args: &args::Writer,
+) -> Result<(Layout, writer::Writer), SettingsError> {
+    ignore_surplus(&args.surplus);
+    let told = Some(args.input_directory.as_os_str()).filter(|dir| !dir.is_empty());
+    let Some(told) = told else {
+        let direct = &args.direct;
+        let mut writer = writer_with(args, layout::POD_DIR)?;
+        if writer.workflow_type.starts_with(WorkflowType::Resource.as_str()) {
+            let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+            writer.resource_name = writer.resource_name.or_else(|| given(&direct.object_name));
+            if args.namespace.is_empty() {
+                writer.namespace = given(&direct.object_namespace).unwrap_or(writer.namespace);
+            }
+        }
+        let root = in_pod(common, OsStr::new(layout::POD_DIR));
+        return Ok((Layout::under(&root), writer));
+    };
+    Ok((Layout::writer_root(&in_pod(common, told)), writer(args)?))
 }
 
 /// What the status step takes.

@@ -85,8 +85,8 @@ impl Step {
 pub(super) fn is_preview(command: &Command) -> Option<bool> {
     match command {
         Command::Reader(args::Reader { preview, .. })
-        | Command::Writer(args::Writer { preview, .. })
         | Command::Status(args::Status { preview, .. }) => Some(preview.preview),
+        Command::Writer(args) => Some(args.preview.preview),
         Command::Run(_)
         | Command::Sidecar(_)
         | Command::Show(_)
@@ -96,7 +96,8 @@ pub(super) fn is_preview(command: &Command) -> Option<bool> {
     }
 }
 
-fn context(layout: Layout) -> Context {
+/// The folders of a step, and the machine's clock.
+pub(super) fn context(layout: Layout) -> Context {
     Context { layout, clock: Clock::System }
 }
 
@@ -109,7 +110,7 @@ pub(super) fn in_pod(common: &Common, path: &OsStr) -> PathBuf {
     }
 }
 
-fn ignore_surplus(surplus: &args::Surplus) {
+pub(super) fn ignore_surplus(surplus: &args::Surplus) {
     if !surplus.surplus.is_empty() {
         warn!(words = surplus.surplus.len(), "ignored arguments that no setting takes");
     }

@@ -4,6 +4,7 @@ pub mod chance;
 mod error;
 pub mod failing;
 pub mod folder;
+pub mod given;
 pub mod live;
 mod name;
 mod reads;

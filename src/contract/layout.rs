@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+/// Folder of the folders that users' containers see.
+pub const POD_DIR: &str = "/kratix";
 /// Where the reader writes and users' containers read.
 pub const INPUT_DIR: &str = "/kratix/input";
 /// Where users' containers write what shall be scheduled.

@@ -48,7 +48,7 @@ pub enum DestinationError {
         /// Its kind and name.
         store: StoreRef,
         /// Why.
-        source: CredentialsError,
+        source: Box<CredentialsError>,
     },
     /// A state store says where it is in words that cannot be followed.
     #[error("{store} says nothing that can be opened")]
@@ -56,7 +56,7 @@ pub enum DestinationError {
         /// Its kind and name.
         store: StoreRef,
         /// Why.
-        source: AddressError,
+        source: Box<AddressError>,
     },
     /// A state store names no Secret, and needs one.
     #[error("{store} has no `spec.secretRef.name`, which `authMethod: {method}` needs")]
@@ -82,7 +82,7 @@ pub enum DestinationError {
         /// The Secret.
         secret: Box<ObjectKey>,
         /// Why.
-        source: CredentialsError,
+        source: Box<CredentialsError>,
     },
 }
 

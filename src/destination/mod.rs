@@ -43,14 +43,11 @@ pub struct Place {
 /// # Errors
 /// Whichever of them is missing, may not be read, or cannot be used.
 pub async fn find(cluster: &impl Reads, name: &str) -> Result<Found, DestinationError> {
-    let destination = match cluster.get(&DESTINATIONS.object(None, name)).await? {
-        Some(destination) => destination,
-        None => {
-            // Only for the hint: who may read one may not list all.
-            let there = cluster.list_metadata(DESTINATIONS, None, &[]).await.unwrap_or_default();
-            let there = there.iter().map(|one| one.name().to_owned()).collect();
-            return Err(DestinationError::NoDestination { name: name.to_owned(), there });
-        }
+    let Some(destination) = cluster.get(&DESTINATIONS.object(None, name)).await? else {
+        // Only for the hint: who may read one may not list all.
+        let there = cluster.list_metadata(DESTINATIONS, None, &[]).await.unwrap_or_default();
+        let there = there.iter().map(|one| one.name().to_owned()).collect();
+        return Err(DestinationError::NoDestination { name: name.to_owned(), there });
     };
     let setup = DestinationSeen::from_object(&destination).setup?;
     let place = find_store(cluster, &setup.store).await.map_err(|source| {
@@ -104,11 +101,17 @@ pub fn place(
         true => Address::of_bucket_state_store(&object),
         false => Address::of_git_state_store(&object),
     };
-    let address =
-        address.map_err(|source| DestinationError::Address { store: store.clone(), source })?;
+    let address = address.map_err(|source| DestinationError::Address {
+        store: store.clone(),
+        source: Box::new(source),
+    })?;
     let unusable = |secret: &ObjectKey| {
         let (store, secret) = (store.clone(), secret.clone());
-        move |source| DestinationError::Secret { store, secret: Box::new(secret), source }
+        move |source| DestinationError::Secret {
+            store,
+            secret: Box::new(secret),
+            source: Box::new(source),
+        }
     };
     let credentials = match secret_of(store, &object)? {
         None => Credentials::Ambient,
@@ -128,5 +131,8 @@ fn method(store: &StoreRef, object: &Object) -> Result<AuthMethod, DestinationEr
     let said = object.text_at(&["spec", "authMethod"]);
     let method =
         if store.is_bucket { AuthMethod::of_bucket(said) } else { AuthMethod::of_git(said) };
-    method.map_err(|source| DestinationError::Method { store: store.clone(), source })
+    method.map_err(|source| DestinationError::Method {
+        store: store.clone(),
+        source: Box::new(source),
+    })
 }

@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::FileError;
 
@@ -62,6 +63,18 @@ pub fn make(folder: &Path) -> Result<(), FileError> {
         .map_err(|source| FileError::Write { path: folder.to_owned(), source })
 }
 
+/// Whether files can be made in a folder that is there: finds out by making one, and removes it.
+pub fn is_writable(folder: &Path) -> bool {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let probe = folder.join(format!(".bookend-probe-{}-{count}", std::process::id()));
+    let is_made = OpenOptions::new().create_new(true).write(true).open(&probe).is_ok();
+    if is_made {
+        let _ = fs::remove_file(probe);
+    }
+    is_made
+}
+
 /// Removes a file; it is no error when it is not there.
 pub fn remove(path: &Path) -> Result<(), FileError> {
     match fs::remove_file(path) {
@@ -85,6 +98,16 @@ mod tests {
         assert_eq!(names(root.path()).unwrap(), ["a", "b"]);
         assert!(names(&root.path().join("absent")).unwrap().is_empty());
         assert!(names(&root.path().join("a")).is_err());
+    }
+
+    #[test]
+    fn a_folder_that_takes_files_is_told_from_one_that_does_not() {
+        let root = tempfile::tempdir().unwrap();
+        assert!(is_writable(root.path()));
+        assert!(!is_writable(&root.path().join("absent")));
+        assert!(!is_writable(Path::new("/proc")));
+        assert!(names(root.path()).unwrap().is_empty());
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -1,10 +1,14 @@
 //! What a change would do to a store, found out by looking alone.
 
+use std::fmt::Write as _;
+
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::edits::{self, Known};
 use super::{FILE_BYTES_MAX, Store, StoreError, Trouble, contents};
 use crate::core::placement::{Change, Content, StorePath};
+use crate::core::text::visible;
+use crate::core::work_view;
 
 /// How many files are read at once: who looks waits for a bucket's answers, not for its bytes.
 const READS_AT_ONCE: usize = 8;
@@ -22,6 +26,28 @@ pub struct Difference {
     pub after_bytes: u64,
 }
 
+impl Difference {
+    /// Returns `added`, `changed` or `removed`.
+    pub fn what(&self) -> &'static str {
+        match (&self.before, &self.after) {
+            (None, _) => "added",
+            (Some(_), Some(_)) => "changed",
+            (Some(_), None) => "removed",
+        }
+    }
+
+    /// Returns one line for people: what becomes of it, its path, its sizes.
+    pub fn line(&self) -> String {
+        let size = |bytes: u64| work_view::size(usize::try_from(bytes).unwrap_or(usize::MAX));
+        let sizes = match (self.before, &self.after) {
+            (Some(before), Some(_)) => format!("{} to {}", size(before), size(self.after_bytes)),
+            (Some(before), None) => size(before),
+            (None, _) => size(self.after_bytes),
+        };
+        format!("{:<7}  {}  {sizes}", self.what(), visible(self.at.as_str()))
+    }
+}
+
 /// What a change would do.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Foreseen {
@@ -37,9 +63,32 @@ impl Foreseen {
         self.differences.iter().filter(|one| one.after.is_some()).count()
     }
 
+    /// Returns a line for each file that would change, and one for the others.
+    pub fn lines(&self) -> String {
+        let mut text = String::new();
+        for difference in &self.differences {
+            let _ = writeln!(text, "  {}", difference.line());
+        }
+        let rest = match (self.differences.is_empty(), self.unchanged) {
+            (true, 0) => "  nothing is there, and nothing is to be\n".to_owned(),
+            (true, unchanged) => format!("  nothing: {} there already\n", files_are(unchanged)),
+            (false, 0) => String::new(),
+            (false, unchanged) => format!("  {} there already\n", files_are(unchanged)),
+        };
+        text.push_str(&rest);
+        text
+    }
+
     /// How many files would be deleted.
     pub fn deleted(&self) -> usize {
         self.differences.len().saturating_sub(self.written())
+    }
+}
+
+fn files_are(count: usize) -> String {
+    match count {
+        1 => "1 file is".to_owned(),
+        count => format!("{count} files are"),
     }
 }
 

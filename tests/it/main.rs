@@ -33,6 +33,7 @@ mod install;
 mod metadata;
 mod observed;
 mod pipeline_golden;
+mod placements;
 mod pod;
 mod preview;
 mod reader;

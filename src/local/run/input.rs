@@ -14,7 +14,7 @@ use crate::files::{FileError, yaml};
 const BYTES_MAX: u64 = 64 << 20;
 
 /// Reads a stream of objects from a file; `-` is stdin.
-pub(in crate::local) fn objects(path: &Path) -> Result<Vec<Object>, RunError> {
+pub fn objects(path: &Path) -> Result<Vec<Object>, RunError> {
     let failed = |source| FileError::Read { path: path.to_owned(), source };
     // Any kind of file will do: it is the user who names it, and a pipe (`<(…)`) is fine.
     let bytes = if path == Path::new("-") {

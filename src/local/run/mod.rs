@@ -3,7 +3,7 @@
 //! What happens next is decided by `core::workflow`, as in a cluster; this applies it.
 
 mod error;
-pub(super) mod input;
+pub mod input;
 mod result;
 mod workflow;
 

@@ -22,7 +22,7 @@ use crate::files::tree::{Limits, Tree, TreeFile};
 use input::Begun;
 
 pub use error::WriterError;
-pub use preview::{Preview, preview};
+pub use preview::{Preview, preview, stopped};
 
 /// What the writer is asked to do.
 #[derive(Debug, Clone)]
@@ -144,6 +144,14 @@ pub async fn run(
     let Written { name, namespace, .. } = &written;
     info!(work = name, namespace, groups, files, bytes, "{verb}");
     Ok(Outcome::Wrote(written))
+}
+
+/// Returns the Work that the files make, under the name that a new one would have; `None` where the pipeline asks its workflow
+/// to wait. Nothing is asked of a cluster.
+pub fn draft(context: &Context, args: &Writer) -> Result<Option<Object>, WriterError> {
+    let Plan::Put(Draft { identity, mut work, .. }) = plan(context, args)? else { return Ok(None) };
+    work::place(&mut work, &identity, args.trace(), work::Place::New(&identity.name(0)?));
+    Ok(Some(work))
 }
 
 /// What the writer is about to do, as far as the files decide it.

@@ -87,7 +87,7 @@ impl Preview {
     /// Describes it for people.
     pub fn describe(&self) -> String {
         match self {
-            Self::Stopped(control) => stopped(control),
+            Self::Stopped(control) => stopped(control, "no Work"),
             Self::Put(sending) => sending.describe(),
         }
     }
@@ -101,12 +101,13 @@ impl Preview {
     }
 }
 
-fn stopped(control: &Control) -> String {
+/// Says that nothing would be written, and for how long.
+pub fn stopped(control: &Control, what: &str) -> String {
     let until = match control.retry_after {
         Some(wait) => format!("until it is tried again after {}", format_go_duration(wait)),
         None => "until somebody resumes it".to_owned(),
     };
-    let mut text = format!("would write no Work: the pipeline asks its workflow to wait {until}\n");
+    let mut text = format!("would write {what}: the pipeline asks its workflow to wait {until}\n");
     if !control.message.is_empty() {
         let _ = writeln!(text, "  message  {}", visible(&control.message));
     }

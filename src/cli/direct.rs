@@ -1,0 +1,187 @@
+//! `writer --to` and `--destination`: finds the store, waits for its turn, publishes, and tells what has come of it.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tracing::warn;
+
+use super::args::{self, Common, WorkOutput};
+use super::dispatch::print;
+use super::{AnyFault, settings, step, stores};
+use crate::cluster::Cluster;
+use crate::cluster::folder::FolderCluster;
+use crate::cluster::live::LiveCluster;
+use crate::contract::layout;
+use crate::core::promise::WorkflowAction;
+use crate::destination::{self, lease};
+use crate::exit::Exit;
+use crate::files::yaml;
+use crate::report;
+use crate::steps::writer::direct::{self, Ask, Published, To};
+use crate::steps::writer::{self, Writer};
+use crate::steps::{self, Context};
+use crate::store::Store;
+
+/// How long a write may still take after it was asked to stop: what is half sent is sent, or given up by its own rules.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What the command says, read.
+struct Job<'a> {
+    common: &'a Common,
+    args: &'a args::Writer,
+    context: Context,
+    writer: Writer,
+    ask: Ask,
+}
+
+/// Publishes the output, or tells what that would do; `stop` asks it to end.
+pub(super) async fn run(
+    common: &Common,
+    args: &args::Writer,
+    stop: impl Future<Output = &'static str>,
+) -> Result<Exit, AnyFault> {
+    let (layout, writer) = settings::direct_writer(common, args)?;
+    let action = match args.direct.workflow_action.as_str() {
+        word if word == WorkflowAction::Delete.as_str() => WorkflowAction::Delete,
+        _ => WorkflowAction::Configure,
+    };
+    let ask = Ask { action, status_key: args.direct.version_status.clone() };
+    let job = Job { common, args, context: step::context(layout), writer, ask };
+    let is_stopped = AtomicBool::new(false);
+    let work = job.in_place(&is_stopped);
+    tokio::pin!(work);
+    tokio::select! {
+        done = &mut work => done,
+        signal = stop => {
+            is_stopped.store(true, Ordering::Relaxed);
+            warn!(signal, "asked to stop");
+            match tokio::time::timeout(GRACE, work).await {
+                Ok(done) => done,
+                Err(_) => {
+                    warn!("stopped before the end; the next run mends what is left");
+                    Ok(Exit::Terminated)
+                }
+            }
+        }
+    }
+}
+
+impl Job<'_> {
+    /// Finds the store, with or without a cluster.
+    async fn in_place(&self, is_stopped: &AtomicBool) -> Result<Exit, AnyFault> {
+        let direct = &self.args.direct;
+        let lease = direct.lease_namespace().filter(|_| !self.args.preview.preview);
+        if direct.destination.is_none() && lease.is_none() {
+            return self.by_url(None::<(&FolderCluster, &str)>, is_stopped).await;
+        }
+        match &self.common.cluster {
+            Some(folder) => self.on(&FolderCluster::new(folder), lease, is_stopped).await,
+            None => {
+                let policy = settings::retry_policy(self.common, self.args.preview.preview);
+                self.on(&LiveCluster::connect(policy).await?, lease, is_stopped).await
+            }
+        }
+    }
+
+    async fn on(
+        &self,
+        cluster: &impl Cluster,
+        lease: Option<&str>,
+        is_stopped: &AtomicBool,
+    ) -> Result<Exit, AnyFault> {
+        let lease = lease.map(|namespace| (cluster, namespace));
+        let Some(name) = &self.args.direct.destination else {
+            return self.by_url(lease, is_stopped).await;
+        };
+        let found = destination::find(cluster, name).await?;
+        let scratch = stores::scratch(&self.args.direct.store, &self.context.layout);
+        let store = stores::open_place(&found.place, &self.args.direct.store, &scratch)?;
+        let to = To {
+            store: &store,
+            shown: found.place.address.to_string(),
+            base: found.setup.base.clone(),
+            mode: found.setup.mode.clone(),
+            destination: Some(found.destination),
+        };
+        self.write(to, lease, is_stopped).await
+    }
+
+    async fn by_url<C: Cluster>(
+        &self,
+        lease: Option<(&C, &str)>,
+        is_stopped: &AtomicBool,
+    ) -> Result<Exit, AnyFault> {
+        let direct = &self.args.direct;
+        let scratch = stores::scratch(&direct.store, &self.context.layout);
+        let url = direct.to.as_deref().unwrap_or_default();
+        let opened = stores::open_url(url, &direct.files, &direct.store, &scratch)?;
+        let to = To {
+            store: &opened.store,
+            shown: opened.shown,
+            base: opened.base,
+            mode: opened.mode,
+            destination: None,
+        };
+        self.write(to, lease, is_stopped).await
+    }
+
+    async fn write<S: Store, C: Cluster>(
+        &self,
+        to: To<'_, S>,
+        lease: Option<(&C, &str)>,
+        is_stopped: &AtomicBool,
+    ) -> Result<Exit, AnyFault> {
+        let Self { context, writer, ask, .. } = self;
+        if self.args.preview.preview {
+            let published = direct::survey(context, writer, ask, &to).await?;
+            print(&told(&published, &to, self.args.output))?;
+            return Ok(Exit::Done);
+        }
+        let may_go_on = || !is_stopped.load(Ordering::Relaxed);
+        let publish = direct::publish(context, writer, ask, &to, &may_go_on);
+        let publish = steps::within("writer", publish);
+        let published = match lease {
+            None => publish.await?,
+            Some((cluster, namespace)) => {
+                let name = lease::name_of(&to.shown);
+                let times = lease::Times::default();
+                let instance = stores::instance();
+                let mut queue = lease::Queue::new(cluster, namespace, &name, &instance, times);
+                queue.during(publish).await?
+            }
+        };
+        if let Published::Done(applied) = &published {
+            let path = step::in_pod(self.common, OsStr::new(layout::TERMINATION_LOG));
+            report::tell_result(&to.result(applied).to_string(), Path::new(&path));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// Says what would be done, for people or for programs.
+fn told<S>(published: &Published, to: &To<'_, S>, output: WorkOutput) -> String {
+    match output {
+        WorkOutput::Text => match published {
+            Published::Stopped(control) => writer::stopped(control, "nothing"),
+            Published::Foreseen(foreseen) => {
+                format!("would write into {}\n{}", to.shown, foreseen.lines())
+            }
+            Published::Done(_) => String::new(),
+        },
+        WorkOutput::Json => format!("{:#}\n", value(published, to)),
+        WorkOutput::Yaml => yaml::write(&value(published, to)),
+    }
+}
+
+fn value<S>(published: &Published, to: &To<'_, S>) -> Value {
+    let Published::Foreseen(foreseen) = published else { return Value::Null };
+    let files: Vec<Value> = foreseen
+        .differences
+        .iter()
+        .map(|one| json!({"path": one.at.as_str(), "what": one.what()}))
+        .collect();
+    json!({"store": to.shown, "files": files, "unchanged": foreseen.unchanged})
+}
