@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bookend::core::placement::{Change, Content, Edit, File as Put, StorePath};
-use bookend::store::git::transport::{Line, Login, Settings};
-use bookend::store::git::{CommitSettings, Commits, GitOptions, GitStore};
+use bookend::store::credentials::Credentials;
+use bookend::store::git::{CommitSettings, Commits};
+use bookend::store::open::{AnyStore, Options, open};
 use bookend::store::{Applied, Store as _};
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Arguments;
@@ -23,21 +24,14 @@ fn runtime(threads: usize) -> Runtime {
     builder.enable_all().build().unwrap()
 }
 
-fn store(arguments: &Arguments) -> GitStore {
+fn store(arguments: &Arguments) -> AnyStore {
     let commits = Commits::new(CommitSettings::default()).unwrap();
-    let mut options = GitOptions::new("main", StorePath::root(), commits);
+    let mut options = Options::new(std::env::temp_dir(), commits);
+    options.authorities = arguments.authority.as_ref().map(|file| std::fs::read(file).unwrap());
     options.time_max = Duration::from_secs(600);
     options.attempts_max = 1_000;
-    match arguments.url.strip_prefix("file://") {
-        Some(path) => GitStore::here(arguments.url.clone(), PathBuf::from(path), options),
-        None => {
-            let authorities = arguments.authority.as_ref().map(|file| std::fs::read(file).unwrap());
-            let settings = Settings { authorities, ..Settings::default() };
-            let line =
-                Line::open(&arguments.url, Login::Nobody, settings, Handle::current()).unwrap();
-            GitStore::remote(arguments.url.clone(), line, options)
-        }
-    }
+    let address = format!("git+{}#main", arguments.url).parse().unwrap();
+    open(&address, &Credentials::Ambient, &options).unwrap()
 }
 
 /// What a writer wants in a round: the files of its output, other than before.
