@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bookend::core::placement::{Change, Content, Edit, File as Put, StorePath};
+use bookend::store::Store as _;
 use bookend::store::credentials::Credentials;
 use bookend::store::git::{CommitSettings, Commits};
+use bookend::store::group::{Group, Limits};
 use bookend::store::open::{AnyStore, Options, open};
-use bookend::store::{Applied, Store as _};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{mpsc, oneshot};
 
 use crate::Arguments;
 use crate::figures::Figures;
@@ -45,52 +45,35 @@ fn change(output: usize, round: usize) -> Change {
     Change { name: format!("writer-{output}"), edits, ..Change::default() }
 }
 
-type Asked = (Change, oneshot::Sender<Applied>);
-
 /// All writers in one process: what is asked for while a push is under way goes with the next.
 pub(crate) fn grouped(arguments: &Arguments) -> Figures {
     runtime(2).block_on(async {
         let store = store(arguments);
         store.list(&StorePath::exact("nowhere").unwrap()).await.unwrap();
-        let (ask, mut asked) = mpsc::unbounded_channel::<Asked>();
-        let pusher = async move {
-            let mut batch = Vec::new();
-            while asked.recv_many(&mut batch, 1_000).await > 0 {
-                let (changes, askers): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
-                let results = store.apply(&changes, &|| true).await;
-                for (asker, result) in askers.into_iter().zip(results) {
-                    let _ = asker.send(result.unwrap());
-                }
-            }
-        };
+        let group = Arc::new(Group::over(store, Limits::default(), || true, |_| {}));
         let begun = Instant::now();
         let end = begun + Duration::from_secs_f64(arguments.seconds);
-        let writers: Vec<_> = (0..arguments.count)
-            .map(|writer| {
-                let ask = ask.clone();
-                tokio::spawn(async move {
-                    let mut figures = Figures::default();
-                    let mut round = 0;
-                    while Instant::now() < end {
-                        round += 1;
-                        let wanted = Instant::now();
-                        let (done, is_done) = oneshot::channel();
-                        ask.send((change(writer, round), done)).unwrap();
-                        let applied = is_done.await.unwrap();
-                        figures.add(wanted.elapsed(), applied.attempts);
-                    }
-                    figures
-                })
-            })
-            .collect();
-        drop(ask);
-        let pusher = tokio::spawn(pusher);
+        let write = |writer: usize| {
+            let group = Arc::clone(&group);
+            async move {
+                let mut figures = Figures::default();
+                let mut round = 0;
+                while Instant::now() < end {
+                    round += 1;
+                    let wanted = Instant::now();
+                    let applied = group.submit(change(writer, round)).await.unwrap();
+                    figures.add(wanted.elapsed(), applied.attempts);
+                }
+                figures
+            }
+        };
+        let writers: Vec<_> =
+            (0..arguments.count).map(|writer| tokio::spawn(write(writer))).collect();
         let mut all = Figures::default();
         for writer in writers {
             all.join(writer.await.unwrap());
         }
         all.seconds = begun.elapsed().as_secs_f64();
-        pusher.await.unwrap();
         all
     })
 }
