@@ -98,6 +98,11 @@ impl<'a, C: Cluster> Queue<'a, C> {
     /// Does `work` when it is our turn, renews the Lease meanwhile and gives it back.
     pub async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
         self.take().await;
+        self.with(work).await
+    }
+
+    /// Does `work` now, renews the Lease meanwhile if we hold it, and gives it back.
+    pub async fn with<T>(&mut self, work: impl Future<Output = T>) -> T {
         let done = tokio::select! {
             done = work => done,
             never = self.keep() => match never {},
@@ -222,7 +227,7 @@ impl<'a, C: Cluster> Queue<'a, C> {
     }
 
     /// Takes us out of those who wait.
-    async fn leave(&self) {
+    pub async fn leave(&self) {
         let left = self.change(false, |lease| {
             let mut names = waiting(lease);
             names.retain(|name| *name != self.identity);

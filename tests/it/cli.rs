@@ -9,8 +9,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// Every command that has a help of its own.
-const COMMANDS: [&str; 9] =
-    ["", "reader", "writer", "status", "run", "show", "show work", "reconcile", "install"];
+const COMMANDS: [&str; 11] = [
+    "",
+    "reader",
+    "writer",
+    "status",
+    "run",
+    "show",
+    "show work",
+    "show placement",
+    "show diff",
+    "reconcile",
+    "install",
+];
 
 /// A variable of no use to the program, set to write `docs/cli.md` anew instead of comparing it.
 const UPDATE: &str = "BOOKEND_UPDATE";
