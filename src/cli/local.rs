@@ -100,7 +100,7 @@ fn told(
             let line = |one: Value| {
                 let version = one["version"].as_str().map(|version| format!(", version {version}"));
                 format!(
-                    "{} files written, {} deleted, {} unchanged in {}{}\n",
+                    "files: {} written, {} deleted, {} unchanged in {}{}\n",
                     one["written"],
                     one["deleted"],
                     one["unchanged"],
