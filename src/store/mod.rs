@@ -13,6 +13,7 @@ mod error;
 pub mod failing;
 pub mod foresee;
 pub mod git;
+pub mod group;
 pub mod open;
 mod tls;
 

@@ -4,13 +4,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
-
 use super::address::{Address, GitAddress, Remote};
 use super::bucket::{BucketOptions, BucketStore};
-use super::credentials::{Credentials, Secret};
+use super::credentials::Credentials;
 use super::dir::DirStore;
-use super::git::transport::{self, Line, Login};
+use super::git::transport::{self, Line};
 use super::git::{Commits, GitOptions, GitStore};
 use super::{Applied, Listing, Store, StoreError, Trouble, bucket};
 use crate::core::placement::{Change, StorePath};
@@ -84,8 +82,6 @@ pub enum AnyStore {
 
 /// Opens a state store. Nothing is connected yet: what is wrong with the network shows with the first use.
 ///
-/// It must be called on the runtime that is there as long as the store.
-///
 /// # Errors
 /// When the credentials are not of a kind that the address can use, or cannot be read.
 pub fn open(
@@ -110,18 +106,13 @@ pub fn open(
             Ok(AnyStore::Bucket(Box::new(BucketStore::open(bucket, credentials, &options)?)))
         }
         Address::Git(git) => {
-            let (remote, login) = match (&git.remote, credentials) {
-                (Remote::File(path), Credentials::Ambient) => {
+            let remote = match &git.remote {
+                Remote::Https(url) | Remote::Ssh(url) => url,
+                Remote::File(path) if *credentials == Credentials::Ambient => {
                     let store = GitStore::here(address.to_string(), path, options.git(git));
                     return Ok(AnyStore::Git(Box::new(store)));
                 }
-                (Remote::File(_), _) => return Err(not_for("a repository of this machine")),
-                (Remote::Https(url), credentials) => {
-                    (url, https(credentials).ok_or_else(|| not_for("https"))?)
-                }
-                (Remote::Ssh(url), credentials) => {
-                    (url, ssh(credentials).ok_or_else(|| not_for("ssh"))?)
-                }
+                Remote::File(_) => return Err(not_for("a repository of this machine")),
             };
             let settings = transport::Settings {
                 authorities: options.authorities.clone(),
@@ -129,47 +120,13 @@ pub fn open(
                 limits: options.git_limits,
                 plain_on_loopback: false,
             };
-            let runtime = Handle::try_current()
-                .map_err(|error| refused(Trouble::Other(error.to_string())))?;
-            let line = Line::open(remote, login, settings, runtime).map_err(refused)?;
+            let line = Line::open(remote, credentials, settings).map_err(refused)?;
             Ok(AnyStore::Git(Box::new(GitStore::remote(
                 address.to_string(),
                 line,
                 options.git(git),
             ))))
         }
-    }
-}
-
-/// Returns how an https server is asked.
-fn https(credentials: &Credentials) -> Option<Login> {
-    let exposed = |secret: &Secret| secret.expose().to_owned();
-    match credentials {
-        Credentials::Ambient => Some(Login::Nobody),
-        Credentials::Basic { username, password } => {
-            Some(Login::Basic { username: username.clone(), password: exposed(password) })
-        }
-        Credentials::Token(token) => Some(Login::Bearer(exposed(token))),
-        Credentials::GithubApp { app_id, installation_id, private_key, api_url } => {
-            Some(Login::GitHubApp {
-                app_id: app_id.clone(),
-                installation_id: installation_id.clone(),
-                private_key: exposed(private_key),
-                api_url: api_url.clone(),
-            })
-        }
-        Credentials::Ssh { .. } | Credentials::Keys { .. } => None,
-    }
-}
-
-/// Returns how an ssh server is asked.
-fn ssh(credentials: &Credentials) -> Option<Login> {
-    match credentials {
-        Credentials::Ssh { private_key, known_hosts } => Some(Login::Ssh {
-            private_key: private_key.expose().to_owned(),
-            known_hosts: known_hosts.clone(),
-        }),
-        _ => None,
     }
 }
 
@@ -224,6 +181,7 @@ impl fmt::Debug for AnyStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::credentials::Secret;
     use crate::store::git::CommitSettings;
 
     fn opened(address: &str, credentials: &Credentials) -> Result<AnyStore, StoreError> {

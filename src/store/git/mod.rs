@@ -76,6 +76,8 @@ pub struct GitStore {
     shown: String,
     options: Arc<GitOptions>,
     branch: Arc<Mutex<Branch>>,
+    /// Ends what a thread still waits for when nobody wants it any more.
+    stopper: Option<transport::Stopper>,
     /// Held by one `apply` at a time: two would take the branch away from each other.
     turn: tokio::sync::Mutex<()>,
 }
@@ -83,7 +85,10 @@ pub struct GitStore {
 impl GitStore {
     /// Makes a store of a remote repository; `shown` is its address without credentials, for errors. Nothing is connected yet.
     pub fn remote(shown: impl Into<String>, line: transport::Line, options: GitOptions) -> Self {
-        Self::over(shown.into(), Way::Line(line), options)
+        let stopper = line.stopper();
+        let mut store = Self::over(shown.into(), Way::Line(line), options);
+        store.stopper = Some(stopper);
+        store
     }
 
     fn over(shown: String, way: Way, options: GitOptions) -> Self {
@@ -102,6 +107,7 @@ impl GitStore {
             shown,
             options: Arc::new(options),
             branch: Arc::new(Mutex::new(branch)),
+            stopper: None,
             turn: tokio::sync::Mutex::new(()),
         }
     }
@@ -141,6 +147,14 @@ impl GitStore {
 impl fmt::Debug for GitStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "GitStore({})", self.shown)
+    }
+}
+
+impl Drop for GitStore {
+    fn drop(&mut self) {
+        if let Some(stopper) = &self.stopper {
+            stopper.stop();
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! `docs/seeds.md`: every row has a test, and the test is there.
+//! `docs/seeds.md`, and what `docs/contract.md` says of placement: every row has a test, and the test is there.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -42,11 +42,10 @@ struct Row {
     tests: Vec<String>,
 }
 
-fn rows(document: &str) -> Vec<Row> {
-    let is_row = |line: &&str| line.starts_with("| 0");
+fn rows(document: &str, start: &str) -> Vec<Row> {
     document
         .lines()
-        .filter(is_row)
+        .filter(|line| line.strip_prefix("| ").is_some_and(|line| line.starts_with(start)))
         .map(|line| {
             let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
             let last = cells.last().copied().unwrap_or_default();
@@ -56,17 +55,15 @@ fn rows(document: &str) -> Vec<Row> {
         .collect()
 }
 
-#[test]
-fn every_statement_of_the_seeds_has_a_test_that_exists() {
-    let document = fs::read_to_string(Path::new(ROOT).join("docs/seeds.md")).unwrap();
+/// Whatever is wrong with these rows.
+fn faults(rows: &[Row]) -> Vec<String> {
     let mut known = BTreeSet::new();
     for folder in ["src", "tests"] {
         tests_below(&Path::new(ROOT).join(folder), &mut known);
     }
     assert!(known.len() > 300, "the sources were read");
-    let rows = rows(&document);
     let mut wrong = Vec::new();
-    for row in &rows {
+    for row in rows {
         if row.cells != 4 {
             wrong.push(format!("{}: {} cells, not 4", row.id, row.cells));
         }
@@ -77,6 +74,14 @@ fn every_statement_of_the_seeds_has_a_test_that_exists() {
             wrong.push(format!("{}: there is no test `{test}`", row.id));
         }
     }
+    wrong
+}
+
+#[test]
+fn every_statement_of_the_seeds_has_a_test_that_exists() {
+    let document = fs::read_to_string(Path::new(ROOT).join("docs/seeds.md")).unwrap();
+    let rows = rows(&document, "0");
+    let wrong = faults(&rows);
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
     let ids: BTreeSet<_> = rows.iter().map(|row| &row.id).collect();
     assert_eq!(ids.len(), rows.len(), "an id is used twice");
@@ -86,9 +91,30 @@ fn every_statement_of_the_seeds_has_a_test_that_exists() {
     }
 }
 
+/// The faults of the original in placing and in writing to state stores (contract.md 12.E, 12.F), each of which is done
+/// better.
+#[test]
+fn every_fault_in_placement_has_a_test_that_shows_it_is_none_of_ours() {
+    let document = fs::read_to_string(Path::new(ROOT).join("docs/contract.md")).unwrap();
+    for (section, count) in [("12.E.", 10), ("12.F.", 25)] {
+        let rows = rows(&document, section);
+        let wrong = faults(&rows);
+        assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+        let ids: Vec<_> = rows.iter().map(|row| row.id.clone()).collect();
+        assert_eq!(ids, (1..=count).map(|at| format!("{section}{at}")).collect::<Vec<_>>());
+    }
+    let (_, ours) = document.split_once("Beyond that, ours:").unwrap();
+    let (ours, _) = ours.split_once("\n## ").unwrap();
+    let named: Vec<_> = rows(ours, "").into_iter().skip(2).collect();
+    assert!(named.len() >= 5);
+    let wrong: Vec<_> = faults(&named).into_iter().filter(|one| !one.contains("cells")).collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
 #[test]
 fn a_row_without_a_test_would_be_found() {
-    let rows = rows("| 000.1 | a `b` | c | `one`, `two` |\n| id | x |\n| 000.2 | a | b | none |");
+    let rows =
+        rows("| 000.1 | a `b` | c | `one`, `two` |\n| id | x |\n| 000.2 | a | b | none |", "0");
     let [one, two] = &rows[..] else { panic!("two rows") };
     assert_eq!((one.id.as_str(), one.cells, one.tests.len()), ("000.1", 4, 2));
     assert!(two.tests.is_empty());

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bookend::store::Trouble;
-use bookend::store::git::transport::Login;
+use bookend::store::credentials::{Credentials, Secret};
 use jiff::Timestamp;
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 
@@ -23,11 +23,11 @@ fn grant(https: &Https, times: usize, token: &str, lives: Duration) {
     https.server.answer(TOKENS, times, 201, &[("content-type", "application/json")], &body);
 }
 
-fn app(key: &str, api_url: Option<String>) -> Login {
-    Login::GitHubApp {
+fn app(key: &str, api_url: Option<String>) -> Credentials {
+    Credentials::GithubApp {
         app_id: "7\n".to_owned(),
         installation_id: "42\n".to_owned(),
-        private_key: key.to_owned(),
+        private_key: Secret::new(key),
         api_url,
     }
 }
@@ -64,14 +64,14 @@ fn key(form: &str) -> (String, Vec<u8>) {
 #[test]
 #[ignore = "needs ssh-keygen: tests/stores/run"]
 fn a_token_is_asked_for_with_the_apps_signature_and_kept() {
-    blocking(|handle| {
+    blocking(|| {
         for form in ["PEM", "PKCS8"] {
             let https = Https::start();
             https.server.let_in(&with("one"));
             grant(&https, 9, "one", Duration::from_secs(3600));
             let remote = Repository::with_commit(https.root.path().join("one.git"));
             let (private, public) = key(form);
-            let scratch = https.scratch(app(&private, None), handle.clone());
+            let scratch = https.scratch(app(&private, None));
             scratch.fetch().unwrap();
             let ours = scratch.commit("a", b"1");
             scratch.push().unwrap();
@@ -102,13 +102,13 @@ fn a_token_is_asked_for_with_the_apps_signature_and_kept() {
 #[test]
 #[ignore = "needs ssh-keygen: tests/stores/run"]
 fn a_token_is_renewed_before_its_end_and_when_it_is_refused() {
-    blocking(|handle| {
+    blocking(|| {
         let https = Https::start();
         Repository::with_commit(https.root.path().join("one.git"));
         let (private, _) = key("PEM");
         https.server.let_in(&with("short"));
         grant(&https, 3, "short", Duration::from_secs(60));
-        let scratch = https.scratch(app(&private, Some(https.server.url("api/v3"))), handle);
+        let scratch = https.scratch(app(&private, Some(https.server.url("api/v3"))));
         scratch.fetch().unwrap();
         // One each for the references and two questions: its end is too near to be kept.
         assert_eq!(requests(&https, TOKENS), 3);
@@ -132,10 +132,10 @@ fn a_token_is_renewed_before_its_end_and_when_it_is_refused() {
 #[test]
 #[ignore = "needs ssh-keygen: tests/stores/run"]
 fn what_github_refuses_is_told() {
-    blocking(|handle| {
+    blocking(|| {
         let https = Https::start();
         let (private, _) = key("PEM");
-        let scratch = https.scratch(app(&private, None), handle);
+        let scratch = https.scratch(app(&private, None));
         let body = r#"{"message":"A JSON web token could not be decoded"}"#;
         for (status, body, expect) in [
             (

@@ -1,7 +1,8 @@
 //! https: what works, and whom one talks to.
 
 use bookend::store::Trouble;
-use bookend::store::git::transport::{Line, Login, Settings};
+use bookend::store::credentials::Credentials;
+use bookend::store::git::transport::{Line, Settings};
 
 use super::{BASIC, Https, Scratch, basic, blocking, cause_of_fetch, noise};
 use crate::remotes::certificates::Authority;
@@ -10,11 +11,11 @@ use crate::remotes::repository::Repository;
 
 #[test]
 fn what_is_pushed_is_there_and_a_stranger_is_seen() {
-    blocking(|handle| {
+    blocking(|| {
         let https = Https::start();
         https.server.let_in(BASIC);
         let remote = Repository::with_commit(https.root.path().join("one.git"));
-        let scratch = https.scratch(basic("me", "secret\n"), handle);
+        let scratch = https.scratch(basic("me", "secret\n"));
         assert_eq!(scratch.fetch().unwrap(), remote.tip("main"));
         let ours = scratch.commit("a", b"1");
         scratch.push().unwrap();
@@ -31,10 +32,10 @@ fn what_is_pushed_is_there_and_a_stranger_is_seen() {
 
 #[test]
 fn an_empty_repository_gets_its_first_commit() {
-    blocking(|handle| {
+    blocking(|| {
         let https = Https::start();
         let remote = Repository::empty(https.root.path().join("one.git"));
-        let scratch = https.scratch(Login::Nobody, handle);
+        let scratch = https.scratch(Credentials::Ambient);
         let ours = scratch.commit("a", b"1");
         scratch.push().unwrap();
         assert_eq!(remote.tip("main"), ours);
@@ -43,10 +44,10 @@ fn an_empty_repository_gets_its_first_commit() {
 
 #[test]
 fn a_long_push_goes_in_pieces_and_arrives_whole() {
-    blocking(|handle| {
+    blocking(|| {
         let https = Https::start();
         let remote = Repository::with_commit(https.root.path().join("one.git"));
-        let scratch = https.scratch(Login::Nobody, handle);
+        let scratch = https.scratch(Credentials::Ambient);
         scratch.fetch().unwrap();
         scratch.commit("small", b"1");
         scratch.push().unwrap();
@@ -68,12 +69,12 @@ fn a_long_push_goes_in_pieces_and_arrives_whole() {
 
 #[test]
 fn a_hook_that_rejects_is_heard() {
-    blocking(|handle| {
+    blocking(|| {
         let https = Https::start();
         let remote = Repository::with_commit(https.root.path().join("one.git"));
         remote.pre_receive("echo 'no ticket' >&2; exit 1");
         let before = remote.tip("main");
-        let scratch = https.scratch(Login::Nobody, handle);
+        let scratch = https.scratch(Credentials::Ambient);
         scratch.fetch().unwrap();
         scratch.commit("a", b"1");
         let failed = scratch.push().unwrap_err();
@@ -85,7 +86,7 @@ fn a_hook_that_rejects_is_heard() {
 
 #[test]
 fn who_is_not_to_be_trusted_hears_nothing() {
-    blocking(|handle| {
+    blocking(|| {
         let authority = Authority::new();
         for (name, is_old, is_known) in [
             ("elsewhere.example.com", false, true),
@@ -99,7 +100,7 @@ fn who_is_not_to_be_trusted_hears_nothing() {
             let settings =
                 Settings { authorities: Some(known.into_bytes()), ..Settings::default() };
             let url = server.url("one.git");
-            let scratch = Scratch::new(&url, basic("me", "secret"), settings, handle.clone());
+            let scratch = Scratch::new(&url, basic("me", "secret"), settings);
             let cause = cause_of_fetch(&scratch);
             assert!(matches!(cause, Trouble::Untrusted(_)), "{name} {is_old}: {cause:?}");
             assert!(server.seen().is_empty(), "not even a request came");
@@ -109,7 +110,7 @@ fn who_is_not_to_be_trusted_hears_nothing() {
 
 #[test]
 fn a_repository_that_moved_is_followed_on_its_server_only() {
-    blocking(|handle| {
+    blocking(|| {
         let https = Https::start();
         let remote = Repository::with_commit(https.root.path().join("one.git"));
         let there = https.server.url("one.git/info/refs?service=git-upload-pack");
@@ -118,7 +119,7 @@ fn a_repository_that_moved_is_followed_on_its_server_only() {
         https.server.answer("GET /old/", 1, 302, &[("location", there)], "");
         let url = https.server.url("old");
         let settings = https.settings.clone();
-        let scratch = Scratch::new(&url, basic("me", "secret"), settings.clone(), handle.clone());
+        let scratch = Scratch::new(&url, basic("me", "secret"), settings.clone());
         scratch.fetch().unwrap();
         let ours = scratch.commit("a", b"1");
         // It knows by now where the repository is.
@@ -129,8 +130,7 @@ fn a_repository_that_moved_is_followed_on_its_server_only() {
         for there in [other.server.url("x"), "http://localhost/x".to_owned()] {
             https.server.answer("GET /gone/", 1, 301, &[("location", &there)], "");
             let url = https.server.url("gone");
-            let scratch =
-                Scratch::new(&url, basic("me", "secret"), settings.clone(), handle.clone());
+            let scratch = Scratch::new(&url, basic("me", "secret"), settings.clone());
             let cause = cause_of_fetch(&scratch);
             assert!(
                 matches!(&cause, Trouble::Missing(said) if said.contains("another server")),
@@ -140,7 +140,7 @@ fn a_repository_that_moved_is_followed_on_its_server_only() {
         assert!(other.server.seen().is_empty());
         https.server.answer("GET /round/", 9, 301, &[("location", "/round/")], "");
         let url = https.server.url("round");
-        let scratch = Scratch::new(&url, Login::Nobody, settings, handle);
+        let scratch = Scratch::new(&url, Credentials::Ambient, settings);
         let cause = cause_of_fetch(&scratch);
         assert!(matches!(&cause, Trouble::Other(said) if said.contains("circle")), "{cause:?}");
     });
@@ -148,16 +148,28 @@ fn a_repository_that_moved_is_followed_on_its_server_only() {
 
 #[test]
 fn lines_that_are_closed_lead_nowhere() {
-    blocking(|handle| {
+    blocking(|| {
         let https = Https::start();
         Repository::with_commit(https.root.path().join("one.git"));
-        let scratch = https.scratch(Login::Nobody, handle.clone());
+        let scratch = https.scratch(Credentials::Ambient);
         let url = https.server.url("one.git");
-        let line = Line::open(&url, Login::Nobody, https.settings.clone(), handle).unwrap();
+        let line = Line::open(&url, &Credentials::Ambient, https.settings).unwrap();
         let closed = line.url().to_owned();
         drop(line);
         let mut remote = scratch.repository.remote_anonymous(&closed).unwrap();
         remote.fetch(&["main"], None, None).unwrap_err();
         scratch.fetch().unwrap();
     });
+}
+
+#[tokio::test]
+async fn a_line_outlives_no_runtime_and_may_be_dropped_anywhere() {
+    let https = Https::start();
+    Repository::with_commit(https.root.path().join("one.git"));
+    let scratch = https.scratch(Credentials::Ambient);
+    let scratch = tokio::task::spawn_blocking(move || {
+        scratch.fetch().unwrap();
+        scratch
+    });
+    drop(scratch.await.unwrap());
 }

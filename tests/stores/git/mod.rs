@@ -1,6 +1,7 @@
 //! The way to remote repositories: what git2 gets to see over https and ssh.
 
 mod app;
+mod contract;
 mod https;
 mod proxies;
 mod ssh;
@@ -9,24 +10,19 @@ mod trouble;
 use std::time::Duration;
 
 use bookend::store::Trouble;
-use bookend::store::git::transport::{Line, Login, Settings, Timeouts};
+use bookend::store::credentials::{Credentials, Secret};
+use bookend::store::git::transport::{Line, Settings, Timeouts};
 use git2::{FetchOptions, PushOptions, RemoteCallbacks, Repository, Signature};
 use tempfile::TempDir;
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::Builder;
 
 use crate::remotes::certificates::Authority;
 use crate::remotes::https::Server;
 
-/// A runtime of one thread, as the writer has.
-fn runtime() -> Runtime {
-    Builder::new_current_thread().enable_all().build().unwrap()
-}
-
-/// Does what blocks, while the runtime runs.
-fn blocking<T: Send + 'static>(work: impl FnOnce(Handle) -> T + Send + 'static) -> T {
-    let runtime = runtime();
-    let handle = runtime.handle().clone();
-    runtime.block_on(async { tokio::task::spawn_blocking(move || work(handle)).await.unwrap() })
+/// Does what blocks where the writer does it: beside a runtime of one thread.
+fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async { tokio::task::spawn_blocking(work).await.unwrap() })
 }
 
 /// The waits of tests in which nobody answers.
@@ -60,13 +56,13 @@ impl Https {
     }
 
     /// A scratch repository that has a line to `one.git`.
-    fn scratch(&self, login: Login, handle: Handle) -> Scratch {
-        Scratch::new(&self.server.url("one.git"), login, self.settings.clone(), handle)
+    fn scratch(&self, login: Credentials) -> Scratch {
+        Scratch::new(&self.server.url("one.git"), login, self.settings.clone())
     }
 }
 
-fn basic(username: &str, password: &str) -> Login {
-    Login::Basic { username: username.to_owned(), password: password.to_owned() }
+fn basic(username: &str, password: &str) -> Credentials {
+    Credentials::Basic { username: username.to_owned(), password: Secret::new(password) }
 }
 
 /// What `basic("me", "secret")` sends.
@@ -87,11 +83,16 @@ struct Failed {
 }
 
 impl Scratch {
-    fn new(url: &str, login: Login, settings: Settings, handle: Handle) -> Self {
+    fn new(url: &str, login: Credentials, settings: Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let repository = Repository::init_bare(folder.path()).unwrap();
-        let line = Line::open(url, login, settings, handle).unwrap();
+        let line = Line::open(url, &login, settings).unwrap();
         Self { line, repository, _folder: folder }
+    }
+
+    /// Goes on by another line.
+    fn by(&mut self, url: &str, login: &Credentials, settings: &Settings) {
+        self.line = Line::open(url, login, settings.clone()).unwrap();
     }
 
     /// Fetches `main` with a depth of one, and returns its commit.

@@ -4,7 +4,8 @@ use std::env;
 use std::process::Command;
 
 use bookend::exit::chain;
-use bookend::store::git::transport::{Login, Settings};
+use bookend::store::credentials::Credentials;
+use bookend::store::git::transport::Settings;
 
 use super::{Https, Scratch, blocking};
 use crate::remotes::proxy::Proxy;
@@ -32,9 +33,9 @@ fn again(test: &str, variables: &[(&str, String)], ca: &[u8]) -> String {
 fn in_a_process_of_its_own() {
     let Ok(url) = env::var("CHILD_URL") else { return };
     let ca = std::fs::read(env::var("CHILD_CA").unwrap()).unwrap();
-    blocking(move |handle| {
+    blocking(move || {
         let settings = Settings { authorities: Some(ca), ..Settings::default() };
-        let scratch = Scratch::new(&url, Login::Nobody, settings, handle);
+        let scratch = Scratch::new(&url, Credentials::Ambient, settings);
         match scratch.fetch() {
             Ok(_) => println!("fetched"),
             Err(failed) => println!("failed: {}", chain(&failed.cause.unwrap())),

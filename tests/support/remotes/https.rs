@@ -170,7 +170,7 @@ async fn answer(
     request: Request<Incoming>,
     state: Arc<State>,
 ) -> Result<Response<Body>, Infallible> {
-    let (parts, body) = request.into_parts();
+    let (parts, request_body) = request.into_parts();
     let text = format!("{} {}", parts.method, parts.uri);
     let headers = parts
         .headers
@@ -193,7 +193,10 @@ async fn answer(
         for (name, value) in headers {
             response = response.header(*name, value);
         }
-        return Ok(response.body(of_bytes(body.clone().into_bytes(), None)).unwrap());
+        let answer = response.body(of_bytes(body.clone().into_bytes(), None)).unwrap();
+        // As servers do that want their refusal to be read: what still comes is thrown away.
+        tokio::spawn(request_body.collect());
+        return Ok(answer);
     }
     if matches!(then, Some(Then::Stall)) {
         return std::future::pending().await;
@@ -204,7 +207,7 @@ async fn answer(
         let response = Response::builder().status(401).header("www-authenticate", "Basic");
         return Ok(response.body(of_bytes(b"who are you?".to_vec(), None)).unwrap());
     }
-    let Ok(body) = body.collect().await else {
+    let Ok(body) = request_body.collect().await else {
         return Ok(Response::builder().status(400).body(of_bytes(Vec::new(), None)).unwrap());
     };
     let (root, body) = (state.root.clone(), body.to_bytes());

@@ -5,16 +5,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Limits, Timeouts, Traffic};
 use crate::store::Trouble;
 
 /// Waits for the network on behalf of a thread that may block, and keeps why that failed.
+///
+/// It has a runtime of its own, which only runs while somebody waits. That of the process may end first, and timers of a runtime
+/// that has ended panic.
 pub(super) struct Bridge {
-    runtime: Handle,
+    /// `None` only in `drop`.
+    runtime: Option<Runtime>,
     pub(super) timeouts: Timeouts,
     pub(super) limits: Limits,
     state: Mutex<State>,
@@ -33,16 +38,17 @@ struct State {
 }
 
 impl Bridge {
-    pub(super) fn new(runtime: Handle, timeouts: Timeouts, limits: Limits) -> Self {
-        Self {
-            runtime,
+    pub(super) fn new(timeouts: Timeouts, limits: Limits) -> Result<Self, Trouble> {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        Ok(Self {
+            runtime: Some(runtime.map_err(|error| Trouble::Other(error.to_string()))?),
             timeouts,
             limits,
             state: Mutex::default(),
             stopped: watch::Sender::new(false),
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
-        }
+        })
     }
 
     /// Begins a fetch or push: the clock starts, and what failed before is forgotten.
@@ -59,7 +65,8 @@ impl Bridge {
         work: impl Future<Output = Result<T, Trouble>>,
     ) -> Result<T, Trouble> {
         let deadline = self.state.lock().unwrap_or_else(PoisonError::into_inner).deadline;
-        self.runtime.block_on(async {
+        let runtime = self.runtime.as_ref().ok_or(Trouble::Stopped)?;
+        runtime.block_on(async {
             let until = Instant::now() + limit;
             let (until, limit) = match deadline {
                 Some(deadline) if deadline < until => (deadline, self.timeouts.whole),
@@ -74,12 +81,12 @@ impl Bridge {
         })
     }
 
-    /// Starts something that runs on by itself.
+    /// Starts something that goes on whenever somebody waits.
     pub(super) fn spawn<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
-    ) -> tokio::task::JoinHandle<T> {
-        self.runtime.spawn(work)
+    ) -> Result<JoinHandle<T>, Trouble> {
+        Ok(self.runtime.as_ref().ok_or(Trouble::Stopped)?.spawn(work))
     }
 
     /// Keeps why it failed.
@@ -92,8 +99,8 @@ impl Bridge {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).cause.take()
     }
 
-    pub(super) fn stop(&self) {
-        self.stopped.send_replace(true);
+    pub(super) fn stopper(&self) -> watch::Sender<bool> {
+        self.stopped.clone()
     }
 
     pub(super) fn sent(&self, bytes: usize) {
@@ -108,6 +115,15 @@ impl Bridge {
         Traffic {
             sent: self.sent.load(Ordering::Relaxed),
             received: self.received.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Drop for Bridge {
+    /// A runtime that is just dropped waits for its threads, which must not be done where nobody may block.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
         }
     }
 }

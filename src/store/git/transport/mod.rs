@@ -14,13 +14,14 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream, Transport, register};
-use tokio::runtime::Handle;
+use tokio::sync::watch;
 
 use self::bridge::Bridge;
 pub use self::https::Busy;
 use self::https::Https;
 use self::ssh::Ssh;
 use crate::store::Trouble;
+use crate::store::credentials::Credentials;
 
 /// The scheme of our URLs.
 const SCHEME: &str = "bookend";
@@ -80,41 +81,6 @@ impl Default for Limits {
     }
 }
 
-/// Who asks.
-#[derive(Clone)]
-#[non_exhaustive]
-pub enum Login {
-    /// Nobody: a repository that is open to all.
-    Nobody,
-    /// A name and a password or token, for https (contract.md 5.4).
-    Basic {
-        /// May be empty: then it is `x-access-token` for URLs with `github`.
-        username: String,
-        /// The password or token.
-        password: String,
-    },
-    /// A token for `Authorization: Bearer`, for https.
-    Bearer(String),
-    /// A GitHub App, which trades its key for tokens that live an hour.
-    GitHubApp {
-        /// The App.
-        app_id: String,
-        /// Its installation in an organisation.
-        installation_id: String,
-        /// Its RSA key, PKCS#1 or PKCS#8, PEM.
-        private_key: String,
-        /// Where tokens are to be had; derived from the repository's host when `None`.
-        api_url: Option<String>,
-    },
-    /// A key, for ssh.
-    Ssh {
-        /// OpenSSH or PEM, without a passphrase.
-        private_key: String,
-        /// The lines of a `known_hosts` file. Only hosts in it are trusted.
-        known_hosts: String,
-    },
-}
-
 /// What was carried.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Traffic {
@@ -127,12 +93,22 @@ pub struct Traffic {
 /// A way to a remote repository. While it lives, git2 reaches the repository by [`Line::url`]; connections stay open
 /// between one fetch or push and the next.
 ///
-/// git2 blocks: its calls belong in `spawn_blocking`, while the runtime runs. One fetch or push at a time, or the causes of failures
-/// get mixed up.
+/// git2 blocks: its calls belong in `spawn_blocking`. One fetch or push at a time, or the causes of failures get mixed up.
 pub struct Line {
     url: String,
     number: u64,
     shared: Arc<Shared>,
+}
+
+/// Ends what is waited for on a line, from another thread.
+#[derive(Debug, Clone)]
+pub struct Stopper(watch::Sender<bool>);
+
+impl Stopper {
+    /// Ends it, now and from now on, with [`Trouble::Stopped`].
+    pub fn stop(&self) {
+        self.0.send_replace(true);
+    }
 }
 
 /// What a line and the streams of libgit2 have in common.
@@ -153,18 +129,17 @@ impl Line {
     /// When the URL or the credentials cannot be used.
     pub fn open(
         remote: &str,
-        login: Login,
+        credentials: &Credentials,
         settings: Settings,
-        runtime: Handle,
     ) -> Result<Self, Trouble> {
         static NUMBERS: AtomicU64 = AtomicU64::new(1);
         registered()?;
         let way = if remote.starts_with("https://") || remote.starts_with("http://") {
-            Way::Https(Arc::new(Https::new(remote, login, &settings)?))
+            Way::Https(Arc::new(Https::new(remote, credentials, &settings)?))
         } else {
-            Way::Ssh(Arc::new(Ssh::new(remote, login)?))
+            Way::Ssh(Arc::new(Ssh::new(remote, credentials)?))
         };
-        let bridge = Arc::new(Bridge::new(runtime, settings.timeouts, settings.limits));
+        let bridge = Arc::new(Bridge::new(settings.timeouts, settings.limits)?);
         let shared = Arc::new(Shared { bridge, way });
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -186,9 +161,9 @@ impl Line {
         self.shared.bridge.cause()
     }
 
-    /// Ends what is waited for, now and from now on, with [`Trouble::Stopped`].
-    pub fn stop(&self) {
-        self.shared.bridge.stop();
+    /// Returns what ends the waiting of somebody else's thread.
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.shared.bridge.stopper())
     }
 
     /// What was carried since it was opened.

@@ -6,7 +6,7 @@ use reqwest::{Client, Url, header::HeaderValue};
 
 use super::app::App;
 use crate::store::Trouble;
-use crate::store::git::transport::Login;
+use crate::store::credentials::Credentials;
 
 /// What proves who asks.
 pub(super) enum Proof {
@@ -18,7 +18,7 @@ pub(super) enum Proof {
 
 impl Proof {
     /// Makes it for a repository, and takes a user's name out of its URL.
-    pub(super) fn of(login: Login, url: &mut Url) -> Result<Self, Trouble> {
+    pub(super) fn of(credentials: &Credentials, url: &mut Url) -> Result<Self, Trouble> {
         let in_url = url.username().to_owned();
         if url.password().is_some() {
             return Err(unusable("a password in a URL gets into logs: give it as a credential"));
@@ -26,24 +26,27 @@ impl Proof {
         if !in_url.is_empty() {
             url.set_username("").map_err(|()| unusable("the user's name in the URL"))?;
         }
-        Ok(match login {
-            Login::Nobody => Self::Fixed(None),
-            Login::Basic { username, password } => {
+        Ok(match credentials {
+            Credentials::Ambient => Self::Fixed(None),
+            Credentials::Basic { username, password } => {
                 let username = match username.trim() {
-                    "" if !in_url.is_empty() => in_url,
-                    "" if url.as_str().contains("github") => "x-access-token".to_owned(),
-                    username => username.to_owned(),
+                    "" if !in_url.is_empty() => &in_url,
+                    "" if url.as_str().contains("github") => "x-access-token",
+                    username => username,
                 };
-                let both = STANDARD.encode(format!("{username}:{}", password.trim()));
+                let both = STANDARD.encode(format!("{username}:{}", password.expose()));
                 Self::Fixed(Some(header(&format!("Basic {both}"))?))
             }
-            Login::Bearer(token) => Self::Fixed(Some(header(&format!("Bearer {}", token.trim()))?)),
-            Login::GitHubApp { app_id, installation_id, private_key, api_url } => {
-                let api = api_url.as_deref();
-                let app = App::new(&app_id, &installation_id, &private_key, api, url)?;
-                Self::App(Box::new(app))
+            Credentials::Token(token) => {
+                Self::Fixed(Some(header(&format!("Bearer {}", token.expose()))?))
             }
-            Login::Ssh { .. } => return Err(unusable("an ssh key cannot be used with https")),
+            Credentials::GithubApp { app_id, installation_id, private_key, api_url } => {
+                let (key, api) = (private_key.expose(), api_url.as_deref());
+                Self::App(Box::new(App::new(app_id, installation_id, key, api, url)?))
+            }
+            other => {
+                return Err(unusable(&format!("{} cannot be used with https", other.kind())));
+            }
         })
     }
 
@@ -79,13 +82,21 @@ pub(super) fn unusable(why: &str) -> Trouble {
 mod tests {
     use super::*;
 
-    fn basic(username: &str, password: &str) -> Login {
-        Login::Basic { username: username.to_owned(), password: password.to_owned() }
+    use crate::store::credentials::Secret;
+
+    fn basic(username: &str, password: &str) -> Credentials {
+        Credentials::Basic { username: username.to_owned(), password: Secret::new(password) }
     }
 
-    fn decoded(login: Login, url: &str) -> String {
+    fn token(token: &str) -> Credentials {
+        Credentials::Token(Secret::new(token))
+    }
+
+    fn decoded(credentials: &Credentials, url: &str) -> String {
         let mut url = Url::parse(url).unwrap();
-        let Ok(Proof::Fixed(Some(header))) = Proof::of(login, &mut url) else { panic!("{url}") };
+        let Ok(Proof::Fixed(Some(header))) = Proof::of(credentials, &mut url) else {
+            panic!("{url}")
+        };
         assert!(header.is_sensitive());
         assert_eq!(url.username(), "");
         let header = header.to_str().unwrap();
@@ -97,29 +108,30 @@ mod tests {
 
     #[test]
     fn the_name_is_the_given_one_the_urls_or_githubs() {
-        for (login, url, expect) in [
+        for (credentials, url, expect) in [
             (basic("me", "secret\n"), "https://github.com/a/b", "me:secret"),
             (basic("", "secret"), "https://github.com/a/b", "x-access-token:secret"),
             (basic("", "secret"), "https://git.example.com/github/b", "x-access-token:secret"),
             (basic("", "secret"), "https://gitlab.com/a/b", ":secret"),
             (basic("", "secret"), "https://you@dev.azure.com/a", "you:secret"),
             (basic("me\n", "a:b"), "https://you@dev.azure.com/a", "me:a:b"),
-            (Login::Bearer("t\n".to_owned()), "https://a.b/c", "Bearer t"),
+            (token("t\n"), "https://a.b/c", "Bearer t"),
         ] {
-            assert_eq!(decoded(login, url), expect);
+            assert_eq!(decoded(&credentials, url), expect);
         }
     }
 
     #[test]
     fn what_cannot_be_used_is_refused_and_not_shown() {
-        let key = Login::Ssh { private_key: "k".to_owned(), known_hosts: String::new() };
-        for (login, url) in [
-            (Login::Nobody, "https://me:hunter2@a.b/c"),
-            (Login::Bearer("hunter2\nx: y".to_owned()), "https://a.b/c"),
+        let key =
+            Credentials::Ssh { private_key: Secret::new("hunter2"), known_hosts: String::new() };
+        for (credentials, url) in [
+            (Credentials::Ambient, "https://me:hunter2@a.b/c"),
+            (token("hunter2\nx: y"), "https://a.b/c"),
             (key, "https://a.b/c"),
         ] {
             let mut url = Url::parse(url).unwrap();
-            let Err(trouble) = Proof::of(login, &mut url) else { panic!("{url}") };
+            let Err(trouble) = Proof::of(&credentials, &mut url) else { panic!("{url}") };
             assert!(matches!(trouble, Trouble::Credentials(_)));
             assert!(!format!("{trouble} {trouble:?}").contains("hunter2"));
         }

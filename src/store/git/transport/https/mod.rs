@@ -16,8 +16,9 @@ pub use self::answer::Busy;
 pub(in crate::store::git) use self::answer::plain;
 use self::login::Proof;
 pub(super) use self::stream::Exchange;
+use super::Settings;
 use super::bridge::Bridge;
-use super::{Login, Settings};
+use crate::store::credentials::Credentials;
 use crate::store::{Trouble, tls};
 
 /// GitHub speaks Git only with programs whose name begins with `git/`.
@@ -38,7 +39,11 @@ pub(super) struct Https {
 }
 
 impl Https {
-    pub(super) fn new(remote: &str, login: Login, settings: &Settings) -> Result<Self, Trouble> {
+    pub(super) fn new(
+        remote: &str,
+        credentials: &Credentials,
+        settings: &Settings,
+    ) -> Result<Self, Trouble> {
         let wrong = |why: &str| Trouble::Missing(format!("repository at this URL: {why}"));
         let mut url = Url::parse(remote).map_err(|error| wrong(&error.to_string()))?;
         let is_plain = url.scheme() == "http" && settings.plain_on_loopback && is_loopback(&url);
@@ -48,7 +53,7 @@ impl Https {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(wrong("it has a `?` or `#`"));
         }
-        let proof = Proof::of(login, &mut url)?;
+        let proof = Proof::of(credentials, &mut url)?;
         let path = url.path().trim_end_matches('/').to_owned();
         url.set_path(&path);
         let client = Client::builder()
@@ -201,7 +206,7 @@ mod tests {
 
     fn with(remote: &str, is_plain: bool) -> Result<Https, Trouble> {
         let settings = Settings { plain_on_loopback: is_plain, ..Settings::default() };
-        Https::new(remote, Login::Nobody, &settings)
+        Https::new(remote, &Credentials::Ambient, &settings)
     }
 
     #[test]

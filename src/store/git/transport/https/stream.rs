@@ -100,7 +100,7 @@ impl Exchange {
                     return Err(Trouble::Other("the question is too long".to_owned()));
                 }
                 let (pieces, body_of) = streamed();
-                let answer = Answer(self.bridge.spawn(https.ask(service, body_of)));
+                let answer = Answer(self.bridge.spawn(https.ask(service, body_of))?);
                 self.phase = Phase::Sending { pieces, next: Vec::new(), answer };
                 body.chunks(PIECE_BYTES).try_for_each(|piece| self.send(piece))
             }
@@ -126,10 +126,15 @@ impl Exchange {
         answer: &mut Answer,
     ) -> Result<(), Trouble> {
         self.bridge.wait(self.bridge.timeouts.between, async {
-            if pieces.send(piece).await.is_ok() {
-                return Ok(());
-            }
-            match (&mut answer.0).await {
+            let answered = tokio::select! {
+                biased;
+                answered = &mut answer.0 => answered,
+                sent = pieces.send(piece) => match sent {
+                    Ok(()) => return Ok(()),
+                    Err(_) => (&mut answer.0).await,
+                },
+            };
+            match answered {
                 Ok(Err(trouble)) => Err(trouble),
                 Ok(Ok(_)) => Err(Trouble::Other("an answer before the end of the push".to_owned())),
                 Err(_) => Err(Trouble::Stopped),

@@ -17,18 +17,22 @@ use russh::client::{AuthResult, Config, Handle, Handler, Msg, connect_stream};
 use russh::keys::{HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate};
 use russh::{Channel, Preferred};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use self::known_hosts::Known;
 pub(super) use self::stream::Conversation;
 use self::target::Target;
-use super::Login;
 use super::bridge::Bridge;
 use crate::exit::chain;
 use crate::store::Trouble;
+use crate::store::credentials::Credentials;
 
 /// Silence after which the server is asked whether it is still there, and how often.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 const KEEPALIVES_MAX: usize = 3;
+
+/// How long it is tried to use a connection that was left over, before there is a new one.
+const AGAIN_WAIT_MAX: Duration = Duration::from_secs(3);
 
 /// A repository behind ssh, and the connection to it, which is kept: a login takes longer than a small push.
 pub(super) struct Ssh {
@@ -40,19 +44,20 @@ pub(super) struct Ssh {
 }
 
 impl Ssh {
-    pub(super) fn new(remote: &str, login: Login) -> Result<Self, Trouble> {
+    pub(super) fn new(remote: &str, credentials: &Credentials) -> Result<Self, Trouble> {
         let target = Target::parsed(remote)?;
         let unusable = |why: &str| Trouble::Credentials(why.to_owned());
-        let Login::Ssh { private_key, known_hosts } = login else {
+        let Credentials::Ssh { private_key, known_hosts } = credentials else {
             return Err(unusable("ssh needs a private key and known_hosts"));
         };
-        let key = russh::keys::decode_secret_key(private_key.trim(), None).map_err(|error| {
+        let key = russh::keys::decode_secret_key(private_key.expose(), None);
+        let key = key.map_err(|error| {
             unusable(match error {
                 russh::keys::Error::KeyIsEncrypted => "the ssh key has a passphrase",
                 _ => "the ssh key is none of OpenSSH or PEM, or of a kind that is not supported",
             })
         })?;
-        let known = Known::of(&known_hosts, &target.host, target.port);
+        let known = Known::of(known_hosts, &target.host, target.port);
         let preferred = Preferred { key: Cow::Owned(known.algorithms()?), ..Preferred::default() };
         let config = Config {
             preferred,
@@ -91,15 +96,13 @@ impl Ssh {
         // One that is left over may be dead without anybody having said so.
         if let Some(old) = session.take()
             && !old.is_closed()
-            && let Ok(channel) = old.channel_open_session().await
-            && channel.exec(true, command.as_bytes()).await.is_ok()
+            && let Ok(Ok(channel)) = timeout(AGAIN_WAIT_MAX, started_in(&old, &command)).await
         {
             *session = Some(old);
             return Ok(channel);
         }
         let new = self.connected().await?;
-        let channel = new.channel_open_session().await.map_err(of_error)?;
-        channel.exec(true, command.as_bytes()).await.map_err(of_error)?;
+        let channel = started_in(&new, &command).await.map_err(of_error)?;
         *session = Some(new);
         Ok(channel)
     }
@@ -137,6 +140,12 @@ impl Ssh {
             ))),
         }
     }
+}
+
+async fn started_in(session: &Handle<Guard>, command: &str) -> Result<Channel<Msg>, russh::Error> {
+    let channel = session.channel_open_session().await?;
+    channel.exec(true, command.as_bytes()).await?;
+    Ok(channel)
 }
 
 /// How an RSA key shall sign: never with SHA-1, which a server that says nothing does not ask for either.

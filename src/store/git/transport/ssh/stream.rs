@@ -179,7 +179,7 @@ impl Drop for Conversation {
     fn drop(&mut self) {
         let Some(writer) = self.writer.take() else { return };
         let last = mem::take(&mut self.next);
-        self.bridge.spawn(async move {
+        let _ = self.bridge.spawn(async move {
             if !last.is_empty() {
                 let _ = writer.data_bytes(last).await;
             }

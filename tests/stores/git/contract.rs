@@ -1,0 +1,77 @@
+//! The one body of all stores, on repositories behind https and ssh.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use bookend::store::credentials::{Credentials, Secret};
+use bookend::store::git::{CommitSettings, Commits};
+use bookend::store::open::{AnyStore, Options, open};
+
+use super::{BASIC, Https, basic};
+use crate::remotes::repository::Repository;
+use crate::remotes::ssh::Sshd;
+use crate::store_body::{Traits, behaves_like_a_store};
+
+const TRAITS: Traits = Traits { folders: true, versions: true, atomic: true };
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repository_behind_https_is_a_store() {
+    let https = Https::start();
+    https.server.let_in(BASIC);
+    let scratch = tempfile::tempdir().unwrap();
+    let repositories = Mutex::new(BTreeMap::new());
+    let open = |name: &str| -> AnyStore {
+        made(&repositories, name, https.root.path());
+        let mut options = options(scratch.path());
+        options.authorities = https.settings.authorities.clone();
+        let url = https.server.url(&format!("{name}.git"));
+        let address = format!("git+{url}#main:in/here").parse().unwrap();
+        open(&address, &basic("me", "secret"), &options).unwrap()
+    };
+    behaves_like_a_store(TRAITS, open).await;
+    are_sound(&repositories);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs sshd: tests/stores/run"]
+async fn a_repository_behind_ssh_is_a_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let sshd = Sshd::start(&folder.path().join("sshd"), &["ed25519"]);
+    let credentials = Credentials::Ssh {
+        private_key: Secret::new(&sshd.user_key("ed25519", "")),
+        known_hosts: sshd.known_hosts("ed25519"),
+    };
+    let scratch = tempfile::tempdir().unwrap();
+    let repositories = Mutex::new(BTreeMap::new());
+    let open = |name: &str| -> AnyStore {
+        let path = made(&repositories, name, folder.path());
+        let address = format!("git+{}#main", sshd.url(&path)).parse().unwrap();
+        open(&address, &credentials, &options(scratch.path())).unwrap()
+    };
+    behaves_like_a_store(TRAITS, open).await;
+    are_sound(&repositories);
+}
+
+fn options(scratch: &Path) -> Options {
+    let mut options = Options::new(scratch, Commits::new(CommitSettings::default()).unwrap());
+    options.fetch_interval = Duration::ZERO;
+    options
+}
+
+/// Makes a repository on the server when there is none of that name.
+fn made(repositories: &Mutex<BTreeMap<String, Repository>>, name: &str, folder: &Path) -> PathBuf {
+    let mut repositories = repositories.lock().unwrap();
+    let path = folder.join(format!("{name}.git"));
+    let new = || Repository::empty(path.clone());
+    repositories.entry(name.to_owned()).or_insert_with(new).path.clone()
+}
+
+fn are_sound(repositories: &Mutex<BTreeMap<String, Repository>>) {
+    let repositories = repositories.lock().unwrap();
+    assert!(repositories.len() > 5);
+    for repository in repositories.values() {
+        repository.is_sound();
+    }
+}
