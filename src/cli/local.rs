@@ -44,7 +44,11 @@ pub(super) async fn run(common: &Common, args: args::Run) -> Result<Exit, AnyFau
         Some(to) => Some((to, write(to, &report).await)),
         None => None,
     };
-    print(&told(&report, format, &written))?;
+    let wrote = match &written {
+        Some((to, Ok(applied))) => Some(summary(to, applied)),
+        _ => None,
+    };
+    print(&told(&report, format, wrote))?;
     if let Some((_, Err(fault))) = written {
         return Err(fault);
     }
@@ -86,15 +90,7 @@ async fn write(to: &To<'_, AnyStore>, report: &Report) -> Result<Vec<Applied>, A
 }
 
 /// The report, and what was written besides.
-fn told(
-    report: &Report,
-    format: Format,
-    written: &Option<(&To<'_, AnyStore>, Result<Vec<Applied>, AnyFault>)>,
-) -> String {
-    let written = match written {
-        Some((to, Ok(applied))) => Some(summary(to, applied)),
-        _ => None,
-    };
+fn told(report: &Report, format: Format, written: Option<Value>) -> String {
     match format {
         Format::Text => {
             let line = |one: Value| {

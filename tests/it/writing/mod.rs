@@ -166,12 +166,12 @@ fn a_repository_gets_one_commit_for_what_has_changed_and_none_for_nothing() {
         "root/kratix/input/object.yaml",
         "metadata: {annotations: {ticket: T-1}, labels: {team: red}}\n",
     );
-    let message = "{promise}/{resource} for {label:team}";
+    let message = ["{promise}/{resource} for {", "label:team}"].concat();
     let arguments = [
         "--to",
         &url,
         "--commit-message",
-        message,
+        &message,
         "--commit-trailer",
         "Ticket: {annotation:ticket}",
     ];
