@@ -1,6 +1,7 @@
 //! Arguments of `reconcile`, and what it is told by them.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
@@ -12,7 +13,7 @@ use crate::core::pipeline::Adapter;
 use crate::core::rbac::Rights;
 use crate::core::workflow::Layout;
 use crate::exit::{Exit, Fault};
-use crate::reconcile::{self, Metrics, Settings};
+use crate::reconcile::{self, Metrics, Placement, Settings};
 
 /// Arguments of `reconcile`; the two that Kratix' own controller reads are read from its variables.
 #[derive(Debug, Args)]
@@ -41,6 +42,18 @@ pub struct Reconcile {
     /// Let so many workflows run at once
     #[arg(long, env = "BOOKEND_MAX_RUNNING", value_name = "COUNT", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_running: u32,
+    /// Leave Works and state stores to another scheduler
+    #[arg(long, env = "BOOKEND_NO_PLACEMENT")]
+    pub no_placement: bool,
+    /// How one of several Destinations is chosen for a request
+    #[arg(long, env = "BOOKEND_CHOOSER", value_name = "CHOOSER", default_value = "stable")]
+    pub chooser: Chooser,
+    /// Look at so many Works, Destinations and state stores at once
+    #[arg(long, env = "BOOKEND_PLACEMENT_WORKERS", value_name = "COUNT", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub placement_workers: u16,
+    /// Keep copies of repositories below this folder; the system's own for temporary files by default
+    #[arg(long, env = "BOOKEND_SCRATCH", value_name = "DIR")]
+    pub scratch: Option<PathBuf>,
     /// Name of the Lease that only one of several holds
     #[arg(long, env = "BOOKEND_LEASE", value_name = "NAME", default_value = "bookend")]
     pub lease: String,
@@ -113,6 +126,15 @@ impl From<RightsForm> for Rights {
     }
 }
 
+/// How a Destination is chosen (docs/reconcile.md).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Chooser {
+    /// The same request comes to the same place, and all are used evenly
+    Stable,
+    /// By chance, as Kratix does
+    Random,
+}
+
 /// It works on an API server only.
 #[derive(Debug, thiserror::Error)]
 #[error("`reconcile` needs an API server, and `--cluster` names a folder")]
@@ -157,6 +179,11 @@ fn told(args: Reconcile) -> Settings {
         promise_workers: args.promise_workers.into(),
         request_workers: args.request_workers.into(),
         running_max: args.max_running as usize,
+        placement: (!args.no_placement).then(|| Placement {
+            workers: args.placement_workers.into(),
+            is_random: args.chooser == Chooser::Random,
+            scratch: args.scratch.unwrap_or_else(std::env::temp_dir),
+        }),
         lease: (!args.alone).then_some(args.lease),
         times: None,
         listen: args.listen.0,

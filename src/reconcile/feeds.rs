@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use futures::StreamExt as _;
 use serde_json::Value;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tracing::{debug, info, warn};
 
 use super::leader::Times;
+use super::placing::{PlacementFeed, Placing};
 use super::shared::Shared;
 use super::store::{Feed, LABELLED};
+use crate::cluster::live::LiveCluster;
 use crate::cluster::live::watch::{Heard, Watch};
 use crate::cluster::{ClusterError, Reads};
 use crate::contract::{Kind, Object, kinds, labels};
@@ -53,9 +55,62 @@ pub(super) fn fixed() -> Vec<(Feed, Watch)> {
     all
 }
 
+/// Begins to follow all watches but those of requests.
+///
+/// All Works are placed, whoever they are of, and those of Promises are what workflows leave: one watch tells both, when
+/// we place.
+pub(super) fn follow_fixed(shared: &Arc<Shared>, tasks: &mut JoinSet<()>) {
+    let places = shared.placing.is_some();
+    for (feed, watch) in fixed() {
+        if !places || !matches!(feed, Feed::Works | Feed::StaticWorks) {
+            tasks.spawn(follow(Arc::clone(shared), feed, watch));
+        }
+    }
+    if !places {
+        return;
+    }
+    let works = Arc::clone(shared);
+    tasks.spawn(follow_each(shared.cluster.clone(), Watch::all(&kinds::WORK), move |heard| {
+        works.hear_placing(PlacementFeed::Works, &heard);
+        for (feed, heard) in of_workflows(heard) {
+            works.hear(&feed, heard);
+        }
+    }));
+    for (fed, watch) in Placing::watches() {
+        let placing = Arc::clone(shared);
+        let hear = move |heard| placing.hear_placing(fed, &heard);
+        tasks.spawn(follow_each(shared.cluster.clone(), watch, hear));
+    }
+}
+
+/// What the watches of [`fixed`] would have said of a Work.
+fn of_workflows(heard: Heard) -> Vec<(Feed, Heard)> {
+    let both = |heard: Heard| vec![(Feed::Works, heard.clone()), (Feed::StaticWorks, heard)];
+    let (make, mut work): (fn(Object) -> Heard, Object) = match heard {
+        Heard::Listing | Heard::Listed => return both(heard),
+        Heard::There(work) => (Heard::There, work),
+        Heard::Changed(work) => (Heard::Changed, work),
+        Heard::Gone(work) => (Heard::Gone, work),
+    };
+    if work.label(labels::PROMISE_NAME).is_none() {
+        return Vec::new();
+    }
+    if work.label(labels::WORK_TYPE) == Some(labels::STATIC_DEPENDENCY) {
+        return vec![(Feed::StaticWorks, make(work))];
+    }
+    work.0.remove("spec");
+    vec![(Feed::Works, make(work))]
+}
+
 /// Follows one watch, for ever.
 pub(super) async fn follow(shared: Arc<Shared>, feed: Feed, watch: Watch) {
-    let mut hearing = shared.cluster.watch(&watch);
+    let cluster = shared.cluster.clone();
+    follow_each(cluster, watch, |heard| shared.hear(&feed, heard)).await;
+}
+
+/// Follows one watch, for ever, whoever hears it.
+async fn follow_each(cluster: LiveCluster, watch: Watch, hear: impl Fn(Heard)) {
+    let mut hearing = cluster.watch(&watch);
     let mut failures = 0;
     while let Some(heard) = hearing.next().await {
         match heard {
@@ -64,7 +119,7 @@ pub(super) async fn follow(shared: Arc<Shared>, feed: Feed, watch: Watch) {
                     info!(kind = %watch.kind, "watched again");
                 }
                 failures = 0;
-                shared.hear(&feed, heard);
+                hear(heard);
             }
             Err(error) => {
                 failures += 1;

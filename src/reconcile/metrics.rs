@@ -10,11 +10,17 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::queue::Outcome;
 use crate::cluster::live::Call;
 use crate::core::promise::WorkflowType;
 
 /// Upper bounds of the times of a pass, in seconds.
 const SECONDS: [f64; 9] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0];
+
+/// Upper bounds of the times of a batch of changes of a state store, in seconds.
+const STORE_SECONDS: [f64; 8] = [0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0];
+/// Upper bounds of the number of changes in such a batch.
+const BATCHES: [f64; 6] = [1.0, 4.0, 16.0, 64.0, 256.0, 1024.0];
 
 /// All counters. Cheap to clone; clones share them.
 #[derive(Clone)]
@@ -26,6 +32,8 @@ pub struct Metrics {
     pub(super) objects: Family<KindLabels, Gauge>,
     pub(super) running: Gauge,
     pub(super) leads: Gauge,
+    batches: Family<StoreLabels, Histogram, fn() -> Histogram>,
+    store_seconds: Family<StoreLabels, Histogram, fn() -> Histogram>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -55,6 +63,13 @@ pub(super) struct RunLabels {
     pub(super) outcome: &'static str,
 }
 
+/// Of a state store.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StoreLabels {
+    /// Its kind and name.
+    store: String,
+}
+
 /// Of a kind of object.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct KindLabels {
@@ -78,6 +93,8 @@ impl Default for Metrics {
             objects: Family::default(),
             running: Gauge::default(),
             leads: Gauge::default(),
+            batches: Family::new_with_constructor(|| Histogram::new(BATCHES)),
+            store_seconds: Family::new_with_constructor(|| Histogram::new(STORE_SECONDS)),
         }
     }
 }
@@ -94,6 +111,32 @@ impl Metrics {
     pub(super) fn pass(&self, workflow: WorkflowType, outcome: &'static str, took: Duration) {
         let labels = PassLabels { kind: workflow.as_str(), outcome };
         self.passes.get_or_create(&labels).observe(took.as_secs_f64());
+    }
+
+    /// Notes a pass over somebody that is placed or placed to.
+    pub(super) fn placing_pass(&self, kind: &'static str, outcome: &Outcome, took: Duration) {
+        let outcome = match outcome {
+            Outcome::Done(_) => "settled",
+            Outcome::Again => "acted",
+            Outcome::Failed => "failed",
+        };
+        let labels = PassLabels { kind, outcome };
+        self.passes.get_or_create(&labels).observe(took.as_secs_f64());
+    }
+
+    /// Notes how much is known for placing, and how much of it waits.
+    pub(super) fn placing(&self, depth: usize, counts: [(&'static str, usize); 3]) {
+        self.depth.get_or_create(&KindLabels { kind: "placement" }).set(depth as i64);
+        for (kind, count) in counts {
+            self.objects.get_or_create(&KindLabels { kind }).set(count as i64);
+        }
+    }
+
+    /// Notes a batch of changes of a state store.
+    pub(super) fn store_batch(&self, store: &str, changes: usize, took: Duration) {
+        let labels = StoreLabels { store: store.to_owned() };
+        self.batches.get_or_create(&labels).observe(changes as f64);
+        self.store_seconds.get_or_create(&labels).observe(took.as_secs_f64());
     }
 
     /// Returns all of it as text, in the format that Prometheus reads.
@@ -114,6 +157,16 @@ impl Metrics {
         registry.register("objects", "Promises and requests that are known", self.objects.clone());
         registry.register("running_workflows", "Workflows that run", self.running.clone());
         registry.register("leader", "1 while this one acts", self.leads.clone());
+        registry.register(
+            "store_batch_changes",
+            "WorkPlacements and canaries that went to a state store together",
+            self.batches.clone(),
+        );
+        registry.register(
+            "store_batch_seconds",
+            "Time that a state store took for a batch",
+            self.store_seconds.clone(),
+        );
         let mut text = String::new();
         // Writing to memory cannot fail.
         let _ = encode(&mut text, &registry);

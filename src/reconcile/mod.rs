@@ -14,6 +14,7 @@ mod known;
 mod leader;
 mod metrics;
 mod pass;
+mod placing;
 mod queue;
 mod running;
 mod shared;
@@ -41,6 +42,7 @@ use shared::Shared;
 pub use error::ReconcileError;
 pub use leader::Times;
 pub use metrics::Metrics;
+pub use placing::Placement;
 
 /// How long a graceful end waits for what is being done.
 const END_TIME_MAX: Duration = Duration::from_secs(10);
@@ -62,6 +64,8 @@ pub struct Settings {
     pub request_workers: usize,
     /// How many workflows run at once; those that run already count, and go on.
     pub running_max: usize,
+    /// How Works are placed; `None` when somebody else does that.
+    pub placement: Option<Placement>,
     /// Name of the Lease; `None` for the only reconciler there is.
     pub lease: Option<String>,
     /// How long the Lease holds; `None` for what the ConfigMap of the installation says, or our own.
@@ -114,9 +118,7 @@ pub async fn run(
             .map_err(|source| ReconcileError::Listen { address, source })?;
         helpers.spawn(health::serve(listener, Arc::clone(&shared)));
     }
-    for (feed, watch) in feeds::fixed() {
-        helpers.spawn(feeds::follow(Arc::clone(&shared), feed, watch));
-    }
+    feeds::follow_fixed(&shared, &mut helpers);
     helpers.spawn(feeds::follow_config(Arc::clone(&shared)));
     helpers.spawn(feeds::follow_apis(Arc::clone(&shared)));
 
@@ -133,6 +135,9 @@ pub async fn run(
     };
     shared.queue(WorkflowType::Promise).close();
     shared.queue(WorkflowType::Resource).close();
+    if let Some(placing) = &shared.placing {
+        placing.close_queue();
+    }
     if let End::Asked(signal) = end {
         info!(signal, "stopping");
         let drain = async { while workers.join_next().await.is_some() {} };
@@ -208,7 +213,11 @@ async fn work(shared: &Arc<Shared>, workers: &mut JoinSet<()>) -> End {
             workers.spawn(worker(Arc::clone(shared), workflow));
         }
     }
-    info!(promises = counts[0].1, requests = counts[1].1, "reconciling");
+    let placement = shared.settings.placement.as_ref().map_or(0, |placement| placement.workers);
+    for _ in 0..placement {
+        workers.spawn(placing::worker(Arc::clone(shared)));
+    }
+    info!(promises = counts[0].1, requests = counts[1].1, placement, "reconciling");
     // They do not end by themselves.
     workers.join_next().await;
     End::Broken
@@ -240,6 +249,10 @@ impl health::Told for Shared {
         objects.get_or_create(&WorkflowType::Promise.into()).set(promises as i64);
         objects.get_or_create(&WorkflowType::Resource.into()).set(requests as i64);
         self.metrics.running.set(self.running.count() as i64);
+        if let Some(placing) = &self.placing {
+            let (depth, counts) = placing.counts();
+            self.metrics.placing(depth, counts);
+        }
         self.metrics.text()
     }
 }

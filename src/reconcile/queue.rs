@@ -4,13 +4,13 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::target::Target;
 use crate::cluster::chance;
 
 /// The pause after the first failure; each further one in a row is twice as long.
@@ -47,19 +47,19 @@ pub(super) enum Outcome {
 }
 
 /// Objects to look at.
-#[derive(Debug, Default)]
-pub(super) struct Queue {
-    state: Mutex<State>,
+#[derive(Debug)]
+pub(super) struct Queue<T> {
+    state: Mutex<State<T>>,
     news: Notify,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    entries: HashMap<Target, Entry>,
-    urgent: VecDeque<Target>,
-    ordinary: VecDeque<Target>,
+#[derive(Debug)]
+struct State<T> {
+    entries: HashMap<T, Entry>,
+    urgent: VecDeque<T>,
+    ordinary: VecDeque<T>,
     /// May hold entries that are no more wanted: [`Entry::wake_at`] says which time counts.
-    later: BinaryHeap<Reverse<(Instant, Target)>>,
+    later: BinaryHeap<Reverse<(Instant, T)>>,
     is_closed: bool,
 }
 
@@ -80,23 +80,36 @@ enum Step {
     Working(Option<Priority>),
 }
 
-impl Queue {
+impl<T: Ord> Default for Queue<T> {
+    fn default() -> Self {
+        Self { state: Mutex::default(), news: Notify::new() }
+    }
+}
+
+impl<T: Clone + Hash + Ord> Queue<T> {
     /// Asks for an object to be looked at.
-    pub(super) fn add(&self, target: Target, priority: Priority) {
+    pub(super) fn add(&self, target: T, priority: Priority) {
         if self.lock().add(target, priority) {
             self.news.notify_one();
         }
     }
 
     /// Asks for an object to be looked at in a moment, or as soon as it is asked for otherwise.
-    pub(super) fn add_soon(&self, target: Target) {
+    pub(super) fn add_soon(&self, target: T) {
         if self.lock().add_at(target, Instant::now() + NEWS_TIME) {
             self.news.notify_one();
         }
     }
 
+    /// Asks for an object to be looked at then, or as soon as it is asked for otherwise.
+    pub(super) fn add_at(&self, target: T, at: Instant) {
+        if self.lock().add_at(target, at) {
+            self.news.notify_one();
+        }
+    }
+
     /// Returns the next object, which no other worker has; `None` once the queue is closed.
-    pub(super) async fn next(&self) -> Option<Target> {
+    pub(super) async fn next(&self) -> Option<T> {
         loop {
             let news = self.news.notified();
             let wake_at = {
@@ -124,7 +137,7 @@ impl Queue {
     }
 
     /// Says how looking at an object has ended.
-    pub(super) fn done(&self, target: Target, outcome: Outcome) {
+    pub(super) fn done(&self, target: T, outcome: Outcome) {
         if self.lock().done(target, outcome) {
             self.news.notify_one();
         }
@@ -149,14 +162,26 @@ impl Queue {
         state.entries.values().filter(|entry| matches!(entry.step, Step::Queued(_))).count()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl<T: Ord> Default for State<T> {
+    fn default() -> Self {
+        Self {
+            entries: HashMap::new(),
+            urgent: VecDeque::new(),
+            ordinary: VecDeque::new(),
+            later: BinaryHeap::new(),
+            is_closed: false,
+        }
+    }
+}
+
+impl<T: Clone + Hash + Ord> State<T> {
     /// Returns whether somebody may have something to do now.
-    fn add(&mut self, target: Target, priority: Priority) -> bool {
+    fn add(&mut self, target: T, priority: Priority) -> bool {
         let entry = self.entries.entry(target.clone()).or_default();
         match entry.step {
             Step::Working(asked) => {
@@ -176,7 +201,7 @@ impl State {
     }
 
     /// The same for an object that is to be looked at then; at once after somebody who works on it now.
-    fn add_at(&mut self, target: Target, at: Instant) -> bool {
+    fn add_at(&mut self, target: T, at: Instant) -> bool {
         let entry = self.entries.entry(target.clone()).or_default();
         match entry.step {
             Step::Working(_) => return self.add(target, Priority::Urgent),
@@ -198,7 +223,7 @@ impl State {
         }
     }
 
-    fn pop(&mut self) -> Option<Target> {
+    fn pop(&mut self) -> Option<T> {
         for priority in [Priority::Urgent, Priority::Ordinary] {
             loop {
                 let queue = match priority {
@@ -232,7 +257,7 @@ impl State {
         !self.urgent.is_empty() || !self.ordinary.is_empty()
     }
 
-    fn done(&mut self, target: Target, outcome: Outcome) -> bool {
+    fn done(&mut self, target: T, outcome: Outcome) -> bool {
         let Some(entry) = self.entries.get_mut(&target) else { return false };
         let Step::Working(asked) = std::mem::take(&mut entry.step) else { return false };
         let (asked, wake_at) = match outcome {

@@ -16,6 +16,7 @@ use super::feeds;
 use super::granting::Granting;
 use super::leader::Tenure;
 use super::metrics::{Metrics, RunLabels};
+use super::placing::{PlacementFeed, Placing};
 use super::queue::{Priority, Queue};
 use super::running::Running;
 use super::store::{Feed, Store, Wake};
@@ -38,6 +39,8 @@ pub(super) struct Shared {
     pub(super) tenure: Tenure,
     pub(super) running: Running,
     pub(super) granting: Granting,
+    /// Places Works, unless somebody else does.
+    pub(super) placing: Option<Placing>,
     /// Tells the task that begins and ends watches of requests.
     pub(super) apis: Notify,
     /// Tells whoever waits for the caches.
@@ -47,8 +50,8 @@ pub(super) struct Shared {
     is_working: AtomicBool,
     store: Mutex<Store>,
     config: Mutex<Arc<Config>>,
-    promises: Queue,
-    requests: Queue,
+    promises: Queue<Target>,
+    requests: Queue<Target>,
 }
 
 impl Shared {
@@ -59,6 +62,7 @@ impl Shared {
         tenure: Tenure,
     ) -> Self {
         let running = Running::at_most(settings.running_max);
+        let placing = settings.placement.is_some().then(Placing::default);
         Self {
             settings,
             cluster,
@@ -66,6 +70,7 @@ impl Shared {
             tenure,
             running,
             granting: Granting::default(),
+            placing,
             apis: Notify::new(),
             filled: Notify::new(),
             is_config_known: AtomicBool::new(false),
@@ -100,7 +105,7 @@ impl Shared {
     }
 
     /// The queue of Promises, or that of requests.
-    pub(super) fn queue(&self, workflow: WorkflowType) -> &Queue {
+    pub(super) fn queue(&self, workflow: WorkflowType) -> &Queue<Target> {
         match workflow {
             WorkflowType::Promise => &self.promises,
             WorkflowType::Resource => &self.requests,
@@ -114,7 +119,8 @@ impl Shared {
         }
     }
 
-    fn is_working(&self) -> bool {
+    /// Whether we lead, and act.
+    pub(super) fn is_working(&self) -> bool {
         self.is_working.load(Ordering::Acquire)
     }
 
@@ -149,6 +155,16 @@ impl Shared {
         }
     }
 
+    /// Takes what a watch has said that placement needs.
+    pub(super) fn hear_placing(&self, fed: PlacementFeed, heard: &Heard) {
+        if let Some(placing) = &self.placing {
+            placing.hear(self, fed, heard);
+        }
+        if *heard == Heard::Listed {
+            self.filled.notify_waiters();
+        }
+    }
+
     /// Notes that the settings of the installation are known.
     pub(super) fn config_is_known(&self) {
         self.is_config_known.store(true, Ordering::Release);
@@ -164,6 +180,8 @@ impl Shared {
         if !self.is_config_known.load(Ordering::Acquire) {
             missing.push("the settings are not known yet".to_owned());
         }
+        drop(store);
+        missing.extend(self.placing.iter().flat_map(Placing::missing));
         missing
     }
 
@@ -239,11 +257,17 @@ impl Shared {
         }
         self.is_working.store(true, Ordering::Release);
         self.wake_all();
+        if let Some(placing) = &self.placing {
+            placing.begin_anew();
+        }
     }
 
     /// Forgets who was to be looked at: somebody else may lead now.
     pub(super) fn stand_by(&self) {
         self.is_working.store(false, Ordering::Release);
+        if let Some(placing) = &self.placing {
+            placing.stand_by();
+        }
         for workflow in WorkflowType::ALL {
             self.queue(workflow).clear();
         }

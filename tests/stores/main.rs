@@ -13,6 +13,7 @@
 #![cfg(test)]
 
 mod bucket;
+mod faults;
 mod git;
 #[path = "../support/remotes/mod.rs"]
 mod remotes;

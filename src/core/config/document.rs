@@ -10,6 +10,8 @@ pub(super) struct Document {
     pub(super) workflows: Workflows,
     pub(super) number_of_jobs_to_keep: i64,
     pub(super) reconciliation_interval: String,
+    pub(super) state_store_reconciliation_interval: String,
+    pub(super) git: Git,
     pub(super) bookend: Own,
 }
 
@@ -28,6 +30,12 @@ pub(super) struct Workflows {
 pub(super) struct JobOptions {
     pub(super) default_backoff_limit: Option<i32>,
     pub(super) pod_ttl_seconds_after_finished: Option<i32>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Git {
+    pub(super) minimum_fetch_interval: String,
 }
 
 /// Settings that Kratix does not have, and passes over.

@@ -10,12 +10,15 @@ use serde_json::{Map, Value, json};
 use super::control::{DurationError, parse_go_duration};
 use super::sidecar;
 use super::strict::{self, StrictError};
-use document::{Document, StatusSidecar, to_json};
+use document::{Document, Git, StatusSidecar, to_json};
 
 /// Jobs kept of each pipeline when nothing else is said.
 const JOBS_KEPT: u32 = 5;
 /// Time after which workflows run again when nothing else is said.
 const INTERVAL: SignedDuration = SignedDuration::from_hours(10);
+
+/// How old what is known of a branch may be when nothing else is said.
+const FETCH_INTERVAL: SignedDuration = SignedDuration::from_secs(5);
 
 /// What an installation sets for all Promises. The default is that of one without the ConfigMap.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +39,10 @@ pub struct Config {
     pub jobs_kept: u32,
     /// After which time workflows run again without a change.
     pub reconciliation_interval: SignedDuration,
+    /// How often a state store is looked at though nothing has changed; `None` for never.
+    pub state_store_interval: Option<SignedDuration>,
+    /// How old what is known of a branch may be before it is fetched again.
+    pub git_fetch_interval: SignedDuration,
     /// How long a Job may run before it has failed; `None` for as long as it likes. Ours: Kratix has no limit.
     pub job_deadline: Option<SignedDuration>,
     /// How much each of the three shared volumes of a pod may hold, a quantity of Kubernetes; `None` for no limit. Ours.
@@ -60,6 +67,8 @@ impl Default for Config {
             reconcile_after_failure: true,
             jobs_kept: JOBS_KEPT,
             reconciliation_interval: INTERVAL,
+            state_store_interval: Some(INTERVAL),
+            git_fetch_interval: FETCH_INTERVAL,
             job_deadline: None,
             volume_size: None,
             status_sidecar: sidecar::Settings::default(),
@@ -153,6 +162,7 @@ impl Config {
         config.set_jobs_kept(document.number_of_jobs_to_keep);
         config.set_pod_ttl(workflows.job_options.pod_ttl_seconds_after_finished);
         config.set_interval(&document.reconciliation_interval)?;
+        config.set_stores(&document.state_store_reconciliation_interval, &document.git)?;
         config.set_job_deadline(document.bookend.job_deadline_seconds)?;
         config.ignore_known(value);
         Ok(config)
@@ -186,6 +196,18 @@ impl Config {
         Ok(())
     }
 
+    /// Of both, 0 has a meaning of its own: never, and always (contract.md 11).
+    fn set_stores(&mut self, interval: &str, git: &Git) -> Result<(), ConfigError> {
+        if let Some(read) = any_duration("stateStoreReconciliationInterval", interval)? {
+            self.state_store_interval = Some(read).filter(|read| *read > SignedDuration::ZERO);
+        }
+        let read = any_duration("git.minimumFetchInterval", &git.minimum_fetch_interval)?;
+        if let Some(read) = read.filter(|read| *read >= SignedDuration::ZERO) {
+            self.git_fetch_interval = read;
+        }
+        Ok(())
+    }
+
     fn set_job_deadline(&mut self, seconds: Option<i64>) -> Result<(), ConfigError> {
         const KEY: &str = "bookend.jobDeadlineSeconds";
         self.job_deadline = match seconds {
@@ -198,12 +220,13 @@ impl Config {
 
     /// Tells of keys that Kratix reads and that have no effect here.
     fn ignore_known(&mut self, document: &Value) {
-        const WITHOUT_EFFECT: [(&str, &str); 7] = [
+        const WITHOUT_EFFECT: [(&str, &str); 5] = [
             ("logging", "flags and variables set the log (docs/cli.md)"),
             ("telemetry", "variables set it (docs/observability.md)"),
-            ("selectiveCache", "no Secrets are read"),
-            ("stateStoreReconciliationInterval", "nothing is written to state stores"),
-            ("git", "nothing is written to state stores"),
+            (
+                "selectiveCache",
+                "no Secret is kept: those of state stores are read when they are needed",
+            ),
             ("resourceBindingVersionStrategy", "every request follows its Promise"),
             ("featureFlags", "there are none"),
         ];
@@ -238,14 +261,18 @@ fn not_negative(key: &'static str, number: Option<i32>) -> Result<Option<i32>, C
 
 /// Reads a time that is above 0; `None` for an empty text.
 fn duration(key: &'static str, text: &str) -> Result<Option<SignedDuration>, ConfigError> {
+    match any_duration(key, text)? {
+        Some(read) if read <= SignedDuration::ZERO => Err(value(key, text, "a duration above 0")),
+        read => Ok(read),
+    }
+}
+
+/// Reads a time; `None` for an empty text.
+fn any_duration(key: &'static str, text: &str) -> Result<Option<SignedDuration>, ConfigError> {
     if text.is_empty() {
         return Ok(None);
     }
-    let read = parse_go_duration(text).map_err(|source| ConfigError::Duration { key, source })?;
-    if read <= SignedDuration::ZERO {
-        return Err(value(key, text, "a duration above 0"));
-    }
-    Ok(Some(read))
+    parse_go_duration(text).map(Some).map_err(|source| ConfigError::Duration { key, source })
 }
 
 fn value(key: &'static str, found: impl ToString, expected: &'static str) -> ConfigError {

@@ -30,6 +30,8 @@ fn every_setting_is_read() {
         },
         "numberOfJobsToKeep": 2,
         "reconciliationInterval": "90m",
+        "stateStoreReconciliationInterval": "20m",
+        "git": {"minimumFetchInterval": "0s"},
         "bookend": {"jobDeadlineSeconds": 600, "volumeSizeLimit": "1Gi", "statusSidecar": {
             "enabled": true, "failure": {"lines": 1000, "bytes": 100},
         }},
@@ -43,6 +45,8 @@ fn every_setting_is_read() {
         reconcile_after_failure: false,
         jobs_kept: 2,
         reconciliation_interval: SignedDuration::from_mins(90),
+        state_store_interval: Some(SignedDuration::from_mins(20)),
+        git_fetch_interval: SignedDuration::ZERO,
         job_deadline: Some(SignedDuration::from_mins(10)),
         volume_size: Some("1Gi".into()),
         status_sidecar: sidecar::Settings {
@@ -73,6 +77,23 @@ fn what_cannot_be_used_is_told_and_the_default_holds() {
     assert_eq!(config.jobs_kept, 5);
     assert_eq!(config.pod_ttl_after_finished, None);
     assert_eq!(read(&json!({"numberOfJobsToKeep": 0})).ignored, Vec::<String>::new());
+}
+
+#[test]
+fn times_of_state_stores_may_be_0_or_nonsense() {
+    let times = |interval: &str, fetch: &str| {
+        let config = read(&json!({
+            "stateStoreReconciliationInterval": interval, "git": {"minimumFetchInterval": fetch},
+        }));
+        (config.state_store_interval, config.git_fetch_interval)
+    };
+    let (hours, seconds) = (SignedDuration::from_hours(10), SignedDuration::from_secs(5));
+    assert_eq!(times("", ""), (Some(hours), seconds));
+    assert_eq!(times("0", "-1s"), (None, seconds));
+    assert_eq!(
+        times("1m", "1m"),
+        (Some(SignedDuration::from_mins(1)), SignedDuration::from_mins(1))
+    );
 }
 
 #[test]

@@ -2,13 +2,14 @@
 
 use tokio::time::timeout;
 
+use super::super::target::Target;
 use super::*;
 
 fn target(name: &str) -> Target {
     Target::promise(name)
 }
 
-async fn next(queue: &Queue) -> Option<String> {
+async fn next(queue: &Queue<Target>) -> Option<String> {
     let next = timeout(Duration::from_millis(1), queue.next()).await.ok()?;
     next.map(|target| target.to_string())
 }

@@ -108,7 +108,7 @@ pub(super) struct Store {
     labelled: [Cache<Place, KnownLabelled>; LABELLED.len()],
 }
 
-fn place(object: &Object) -> Place {
+pub(super) fn place(object: &Object) -> Place {
     (object.namespace().unwrap_or_default().into(), object.name().into())
 }
 
@@ -282,7 +282,7 @@ impl Store {
 }
 
 /// Objects as compact JSON take a tenth of what they take as trees of values.
-fn compact(object: &Object) -> Box<[u8]> {
+pub(super) fn compact(object: &Object) -> Box<[u8]> {
     // Every key of a JSON object is text, so it can be written.
     serde_json::to_vec(object).unwrap_or_default().into()
 }

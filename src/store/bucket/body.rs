@@ -15,7 +15,7 @@ use crate::store::{FILE_BYTES_MAX, Trouble, contents};
 /// Files of more bytes than this are sent in parts, and those on the disk are never in memory as a whole.
 pub(super) const WHOLE_BYTES_MAX: u64 = 8 << 20;
 /// Bytes of a part; S3 takes none below 5 MiB but the last, and some servers want all to be of one size.
-pub(super) const PART_BYTES: u64 = 5 << 20;
+pub(super) const PART_BYTES: usize = 5 << 20;
 /// So much of a file is read at once when it is only looked at.
 const LOOK_BYTES: usize = 64 << 10;
 
@@ -91,7 +91,7 @@ impl Body {
 
     /// Returns the part that begins at `start`; empty at the end. Blocks.
     pub(super) fn part(&self, start: u64) -> io::Result<Bytes> {
-        let end = self.bytes.min(start.saturating_add(PART_BYTES));
+        let end = self.bytes.min(start.saturating_add(PART_BYTES as u64));
         let (from, to) = (place(start)?, place(end)?);
         match &self.from {
             From::Memory(bytes) => {

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use futures::{StreamExt as _, stream};
+use futures::{FutureExt as _, StreamExt as _, stream};
 use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt as _, PutMode, UpdateVersion};
 use ring::digest;
@@ -30,13 +30,15 @@ use self::facts::Facts;
 use self::page::Strays;
 use super::edits;
 use super::{Applied, Listed, Listing, Store, StoreError, Trouble, Version};
-use crate::core::placement::{Change, StorePath};
+use crate::core::placement::{Change, Edit, StorePath};
 
 pub use line::Timeouts;
 pub use open::BucketOptions;
 
-/// Requests under way at once.
+/// Requests of one kind that are under way at once.
 const AT_ONCE: usize = 16;
+/// Changes that are made at once, when they have nothing to do with each other.
+const CHANGES_AT_ONCE: usize = 8;
 /// Most memory for contents under way, in KiB.
 const BUDGET_KIB: usize = 16 << 10;
 /// How often a change is begun when others write at the same time.
@@ -127,6 +129,19 @@ impl BucketStore {
 
     fn failed(&self, doing: &'static str, trouble: Trouble) -> StoreError {
         StoreError { doing, store: self.name.clone(), trouble }
+    }
+
+    /// Makes one change, unless it is too late for that.
+    async fn answer(
+        &self,
+        change: &Change,
+        may_go_on: &(dyn Fn() -> bool + Send + Sync),
+    ) -> Result<Applied, StoreError> {
+        let result = match may_go_on() {
+            true => self.change(change, may_go_on).await,
+            false => Err(Trouble::Stopped),
+        };
+        result.map_err(|trouble| self.failed("write to", trouble))
     }
 
     /// Makes one change, again when others were first.
@@ -255,12 +270,16 @@ impl Store for BucketStore {
         may_go_on: &(dyn Fn() -> bool + Send + Sync),
     ) -> Vec<Result<Applied, StoreError>> {
         let mut results = Vec::with_capacity(changes.len());
-        for change in changes {
-            let result = match may_go_on() {
-                true => self.change(change, may_go_on).await,
-                false => Err(Trouble::Stopped),
-            };
-            results.push(result.map_err(|trouble| self.failed("write to", trouble)));
+        let mut rest = changes;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(apart(rest));
+            let work: Vec<_> =
+                now.iter().map(|change| self.answer(change, may_go_on).boxed()).collect();
+            let mut done = stream::iter(work).buffered(CHANGES_AT_ONCE);
+            while let Some(result) = done.next().await {
+                results.push(result);
+            }
+            rest = later;
         }
         results
     }
@@ -270,6 +289,24 @@ impl Store for BucketStore {
         there.map_err(|trouble| self.failed("list", trouble))?;
         self.probe().await.map_err(|trouble| self.failed("write to", trouble))
     }
+}
+
+/// Returns how many changes, from the first on, have nothing to do with each other: their order is of no matter.
+fn apart(changes: &[Change]) -> usize {
+    let mut taken: Vec<&StorePath> = Vec::new();
+    for (count, change) in changes.iter().enumerate() {
+        let grounds = change.edits.iter().map(|edit| match edit {
+            Edit::Folder { at, .. } | Edit::Whole { at, .. } | Edit::Part { at, .. } => at,
+            Edit::Listed { base, .. } => base,
+        });
+        let grounds: Vec<_> = grounds.collect();
+        let meet = |one: &StorePath, other: &StorePath| one.is_in(other) || other.is_in(one);
+        if count > 0 && grounds.iter().any(|one| taken.iter().any(|other| meet(one, other))) {
+            return count;
+        }
+        taken.extend(grounds);
+    }
+    changes.len()
 }
 
 /// Names the state of files: a hash over their paths and ETags. Equal as long as none of them is written.

@@ -21,7 +21,7 @@ use crate::store::Trouble;
 /// Metadata of an object: SHA-256 of its content, in hex. Azure allows no hyphen in such names, proxies no underscore.
 pub(super) const HASH: &str = "bookendsha256";
 /// Parts of one upload that are under way at once.
-const PARTS_AT_ONCE: u64 = 2;
+const PARTS_AT_ONCE: usize = 2;
 /// An object of unknown origin and no more bytes than this is read to see whether it is the same; a larger one is written.
 const COMPARED_BYTES_MAX: u64 = 1 << 20;
 
@@ -239,16 +239,17 @@ fn hash(body: &Body) -> Attributes {
     Attributes::from_iter([(name, body.sha256.clone())])
 }
 
-/// Returns how much of the budget a content takes, in KiB: about what it is in memory.
+/// Returns how much of the budget a content takes, in KiB: about what it is in memory, and so much at least that no more
+/// than [`AT_ONCE`] are under way, of whatever change.
 fn cost(content: &Content) -> u32 {
     let bytes = match content {
         // In memory anyway.
         Content::Bytes(_) => 0,
         // Unpacked it is often ten times as much; how much it is nobody knows before.
-        Content::Packed(text) => (text.len() as u64).saturating_mul(8),
-        Content::Disk { bytes, .. } if *bytes <= WHOLE_BYTES_MAX => *bytes,
-        Content::Disk { .. } => PART_BYTES.saturating_mul(PARTS_AT_ONCE),
+        Content::Packed(text) => text.len().saturating_mul(8),
+        Content::Disk { bytes, .. } => usize::try_from(*bytes)
+            .unwrap_or(usize::MAX)
+            .min(PART_BYTES.saturating_mul(PARTS_AT_ONCE)),
     };
-    let budget = u64::try_from(BUDGET_KIB).unwrap_or(1);
-    u32::try_from((bytes / 1024).clamp(1, budget)).unwrap_or(1)
+    u32::try_from((bytes / 1024).clamp(BUDGET_KIB / AT_ONCE, BUDGET_KIB)).unwrap_or(1)
 }

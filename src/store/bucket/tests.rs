@@ -8,7 +8,7 @@ use object_store::ObjectStoreExt as _;
 
 use self::fake::Fake;
 use super::*;
-use crate::core::placement::{Content, Edit, File};
+use crate::core::placement::{Content, File};
 
 const ON: &(dyn Fn() -> bool + Send + Sync) = &|| true;
 
@@ -270,6 +270,32 @@ async fn who_may_not_go_on_writes_nothing_more() {
         assert!(matches!(result.unwrap_err().trouble, Trouble::Stopped));
     }
     assert_eq!(fake.keys(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn changes_that_meet_are_made_in_their_order_and_answered_in_it() {
+    let fake = Fake::default();
+    let store = store(&fake, "");
+    let changes: Vec<Change> = (0..40)
+        .map(|number| {
+            let place = format!("g{}", number % 10);
+            folder(&place, &[(&format!("{place}/a"), &number.to_string())])
+        })
+        .collect();
+    let results = store.apply(&changes, ON).await;
+    assert_eq!(results.iter().filter(|result| result.as_ref().unwrap().written == 1).count(), 40);
+    for place in 0..10 {
+        assert_eq!(fake.text(&format!("g{place}/a")), format!("{}", 30 + place));
+    }
+    assert_eq!(apart(&changes), 10);
+    for (one, other, count) in [
+        (folder("a", &[]), folder("ab", &[]), 2),
+        (folder("a", &[]), folder("a/b", &[]), 1),
+        (folder("d/x", &[]), listed(&[]), 1),
+        (part("a", None), part("b", None), 1),
+    ] {
+        assert_eq!(apart(&[one, other]), count);
+    }
 }
 
 #[tokio::test]

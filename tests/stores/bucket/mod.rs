@@ -7,7 +7,7 @@ use bookend::core::placement::{Change, Content, Edit, File, StorePath};
 use bookend::store::address::{Address, BucketAddress};
 use bookend::store::bucket::{BucketOptions, BucketStore, Timeouts};
 use bookend::store::credentials::{Credentials, Secret};
-use bookend::store::{Applied, Store, Trouble};
+use bookend::store::{Applied, Store as _, Trouble};
 
 use crate::remotes::s3::{Gateway, KEY, KEY_ID};
 

@@ -1,0 +1,198 @@
+//! State stores: opened with what their objects and Secrets say, looked at, and told how they are.
+//!
+//! A Secret is read when its store is opened, and again whenever the store is looked at: at the interval, and soon after it has
+//! failed. So changed credentials are noticed, and no right is needed but to read the Secrets that are named.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use tokio::time::{Instant, timeout};
+use tracing::{debug, info, warn};
+
+use super::super::queue::Outcome;
+use super::super::shared::Shared;
+use super::Placing;
+use super::caches::{Fed, Item};
+use super::carry::status_of;
+use super::stores::{Check, OpenedWith};
+use super::writer::Writer;
+use crate::cluster::{Reads as _, chance};
+use crate::contract::Object;
+use crate::core::placement::{StoreHealth, StoreRef, store_status};
+use crate::destination::secret_of;
+use crate::effect;
+use crate::exit::{self, Fault};
+use crate::store::Trouble;
+
+/// Longest look at a store. Its own steps are shorter.
+const CHECK_TIME_MAX: Duration = Duration::from_secs(120);
+
+/// Looks at a state store, in a task of its own.
+pub(super) fn over(shared: &Arc<Shared>, placing: &Placing, store: &StoreRef) -> Outcome {
+    let known = placing.caches().store(store);
+    let Some(known) = known.filter(|known| !super::super::known::is_going(known)) else {
+        placing.stores.forget(store);
+        placing.add_destinations(shared, store);
+        return Outcome::Done(None);
+    };
+    let object =
+        (known.uid().unwrap_or_default().to_owned(), known.generation().unwrap_or_default());
+    match placing.stores.begin_check(store, object.clone()) {
+        Check::Later(at) => Outcome::Done(at),
+        Check::Now(writer, of) => {
+            let (task_shared, store) = (Arc::clone(shared), store.clone());
+            placing.spawn(async move {
+                let look = Look { shared: &task_shared, store, known, object };
+                look.run(writer, of).await;
+            });
+            Outcome::Done(None)
+        }
+    }
+}
+
+/// Why a state store cannot be used.
+enum Bad {
+    NotOpened(String),
+    NotPermitted(String),
+    SecretNotFound(String),
+    Failed(String),
+}
+
+impl Bad {
+    fn health(&self) -> StoreHealth<'_> {
+        match self {
+            Self::NotOpened(why) => StoreHealth::NotOpened(why),
+            Self::NotPermitted(why) => StoreHealth::NotPermitted(why),
+            Self::SecretNotFound(why) => StoreHealth::SecretNotFound(why),
+            Self::Failed(why) => StoreHealth::Failed(why),
+        }
+    }
+}
+
+struct Look<'a> {
+    shared: &'a Arc<Shared>,
+    store: StoreRef,
+    known: Arc<Object>,
+    object: (String, i64),
+}
+
+impl Look<'_> {
+    async fn run(self, writer: Option<Arc<Writer>>, of: OpenedWith) {
+        let Some(placing) = &self.shared.placing else { return };
+        let mut with = OpenedWith { object: self.object.clone(), ..OpenedWith::default() };
+        let looked = timeout(CHECK_TIME_MAX, self.look(writer, of, &mut with)).await;
+        let looked = looked
+            .unwrap_or_else(|_| Err(Bad::Failed(format!("no answer within {CHECK_TIME_MAX:?}"))));
+        let again = match &looked {
+            Ok(writer) => {
+                let interval = self.shared.config().state_store_interval;
+                let next = interval.map(|one| Instant::now() + jittered(one.unsigned_abs()));
+                let waiting = placing.stores.opened(&self.store, Arc::clone(writer), with, next);
+                debug!(store = %self.store, waiting = waiting.len(), "the state store is ready");
+                for item in waiting {
+                    placing.add(self.shared, item);
+                }
+                next
+            }
+            Err(_) => Some(placing.stores.refused(&self.store, with)),
+        };
+        if let Some(at) = again {
+            placing.queue.add_at(Item::Store(self.store.clone()), at);
+        }
+        let health = looked.as_ref().map_or_else(Bad::health, |_| StoreHealth::Ready);
+        self.tell(health).await;
+        placing.add_destinations(self.shared, &self.store);
+        // It may have changed while it was looked at.
+        placing.add(self.shared, Item::Store(self.store.clone()));
+    }
+
+    /// Opens it, unless it is open with the same, and looks at it.
+    async fn look(
+        &self,
+        writer: Option<Arc<Writer>>,
+        of: OpenedWith,
+        with: &mut OpenedWith,
+    ) -> Result<Arc<Writer>, Bad> {
+        let secret = self.secret().await?;
+        with.secret = secret.as_ref().map(|secret| {
+            let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+            (text(secret.uid()), text(secret.resource_version()))
+        });
+        with.settings = format!("{:?}", self.shared.config().git_fetch_interval);
+        let writer = match writer.filter(|_| of == *with) {
+            Some(writer) => writer,
+            None => {
+                info!(store = %self.store, "opening the state store");
+                let opened = Writer::open(self.shared, &self.store, &self.known, secret.as_ref());
+                Arc::new(opened.map_err(|error| Bad::NotOpened(said(&*error)))?)
+            }
+        };
+        match writer.check().await {
+            Ok(()) => Ok(writer),
+            Err(error) => Err(match error.trouble {
+                Trouble::Credentials(_) | Trouble::Forbidden(_) | Trouble::Refused(_) => {
+                    Bad::NotPermitted(said(&error))
+                }
+                _ => Bad::Failed(said(&error)),
+            }),
+        }
+    }
+
+    /// Reads the Secret that it names.
+    async fn secret(&self) -> Result<Option<Object>, Bad> {
+        let named = secret_of(&self.store, &self.known);
+        let Some(key) = named.map_err(|error| Bad::NotOpened(said(&error)))? else {
+            return Ok(None);
+        };
+        match self.shared.cluster.get(&key).await {
+            Ok(Some(secret)) => Ok(Some(secret)),
+            Ok(None) => Err(Bad::SecretNotFound(format!("{key} not found"))),
+            Err(error) => Err(Bad::Failed(said(&error))),
+        }
+    }
+
+    /// Says in its status how it is.
+    async fn tell(&self, health: StoreHealth<'_>) {
+        let Some(placing) = &self.shared.placing else { return };
+        for _ in 0..4 {
+            let known = placing.caches().store(&self.store);
+            let Some(known) = known.filter(|_| self.shared.tenure.holds()) else { return };
+            let empty = Map::new();
+            let before = known.status().and_then(Value::as_object).unwrap_or(&empty);
+            let generation = Some(self.object.1);
+            let Some((status, event)) = store_status(before, generation, health, self.shared.now())
+            else {
+                return;
+            };
+            match status_of(self.shared, Fed::of_store(&self.store), &known, &status).await {
+                Ok(Some(_)) => {
+                    if let Some(event) = event {
+                        let instance = &self.shared.settings.instance;
+                        let now = self.shared.now();
+                        effect::tell(&self.shared.cluster, &known, &event, instance, now).await;
+                    }
+                    return;
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    warn!(store = %self.store, "failed to say how it is: {}", exit::chain(&error));
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// An error as one text for people: what, why, what to do.
+fn said(error: &dyn Fault) -> String {
+    match error.hint() {
+        Some(hint) => format!("{}; {hint}", exit::chain(error)),
+        None => exit::chain(error),
+    }
+}
+
+/// An interval, a tenth of which is left to chance: not all are looked at at once.
+fn jittered(interval: Duration) -> Duration {
+    interval.mul_f64(0.95 + (chance::number() % 1024) as f64 / 10_240.0)
+}

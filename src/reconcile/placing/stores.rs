@@ -1,0 +1,222 @@
+//! State stores as they stand: opened or not, and who waits for one that does not take what it is given.
+//!
+//! One that fails is closed for everybody. After a pause it is looked at once; then one write is let through, and when that one
+//! succeeds all the others are.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::caches::Item;
+use super::writer::Writer;
+use crate::cluster::chance;
+use crate::core::placement::StoreRef;
+
+/// The pause after the first failure; each further one in a row is twice as long.
+const PAUSE_FIRST: Duration = Duration::from_secs(1);
+/// The longest pause. Changed credentials are noticed after it at the latest.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// How long the one write may take that is let through.
+const TRIAL_TIME_MAX: Duration = Duration::from_secs(120);
+
+/// What a store was opened with.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct OpenedWith {
+    /// Uid and generation of the state store.
+    pub(super) object: (String, i64),
+    /// Uid and version of its Secret.
+    pub(super) secret: Option<(String, String)>,
+    /// What else it depends on: settings.
+    pub(super) settings: String,
+}
+
+/// All state stores.
+#[derive(Debug, Default)]
+pub(super) struct Stores(Mutex<HashMap<StoreRef, Entry>>);
+
+#[derive(Debug, Default)]
+struct Entry {
+    gate: Gate,
+    writer: Option<Arc<Writer>>,
+    of: OpenedWith,
+    waiting: BTreeSet<Item>,
+    failures: u32,
+    is_checking: bool,
+    /// When it is looked at again though nothing is wrong; `None` for never.
+    next_check: Option<Instant>,
+}
+
+/// Whether anybody may write.
+#[derive(Debug, Default)]
+enum Gate {
+    /// Nobody knows yet.
+    #[default]
+    Unknown,
+    /// Nobody, until it was looked at, not before then.
+    Closed { until: Instant },
+    /// One, whose write shows whether the others may.
+    Trial(Option<(Item, Instant)>),
+    /// Everybody.
+    Open,
+}
+
+/// Whether a store is to be looked at.
+#[derive(Debug)]
+pub(super) enum Check {
+    /// Now; with what it was opened with.
+    Now(Option<Arc<Writer>>, OpenedWith),
+    /// Not before then, or not at all unless something happens.
+    Later(Option<Instant>),
+}
+
+impl Stores {
+    fn lock(&self) -> MutexGuard<'_, HashMap<StoreRef, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns how to write to a store; `None` when somebody has to wait, who is named when they need not any more.
+    pub(super) fn admit(&self, store: &StoreRef, item: &Item) -> Option<Arc<Writer>> {
+        let mut all = self.lock();
+        let entry = all.entry(store.clone()).or_default();
+        let may = match &mut entry.gate {
+            Gate::Open => true,
+            Gate::Trial(trial) => {
+                let is_free = trial
+                    .as_ref()
+                    .is_none_or(|(who, since)| who == item || since.elapsed() > TRIAL_TIME_MAX);
+                if is_free {
+                    *trial = Some((item.clone(), Instant::now()));
+                }
+                is_free
+            }
+            Gate::Unknown | Gate::Closed { .. } => false,
+        };
+        if may && let Some(writer) = &entry.writer {
+            return Some(Arc::clone(writer));
+        }
+        entry.waiting.insert(item.clone());
+        None
+    }
+
+    /// Whether everybody may write; `None` when nobody knows yet.
+    pub(super) fn is_open(&self, store: &StoreRef) -> Option<bool> {
+        match self.lock().get(store).map(|entry| &entry.gate) {
+            None | Some(Gate::Unknown) => None,
+            Some(Gate::Open | Gate::Trial(_)) => Some(true),
+            Some(Gate::Closed { .. }) => Some(false),
+        }
+    }
+
+    /// Notes that somebody has written; returns who need not wait any more.
+    pub(super) fn written(&self, store: &StoreRef) -> Vec<Item> {
+        let mut all = self.lock();
+        let Some(entry) = all.get_mut(store) else { return Vec::new() };
+        if !matches!(entry.gate, Gate::Trial(_)) {
+            return Vec::new();
+        }
+        entry.gate = Gate::Open;
+        entry.failures = 0;
+        std::mem::take(&mut entry.waiting).into_iter().collect()
+    }
+
+    /// Notes that it does not take what it is given, from nobody; returns when it is looked at again.
+    pub(super) fn failed(&self, store: &StoreRef, item: &Item) -> Option<Instant> {
+        let mut all = self.lock();
+        let entry = all.entry(store.clone()).or_default();
+        entry.waiting.insert(item.clone());
+        // Several writes may fail together: that is one failure.
+        if matches!(entry.gate, Gate::Closed { .. }) {
+            return None;
+        }
+        Some(entry.close())
+    }
+
+    /// Asks whether it is to be looked at; whoever is told so says [`Stores::checked`].
+    pub(super) fn begin_check(&self, store: &StoreRef, object: (String, i64)) -> Check {
+        let mut all = self.lock();
+        let entry = all.entry(store.clone()).or_default();
+        if entry.is_checking {
+            // It is asked for once more when that ends.
+            return Check::Later(None);
+        }
+        let is_due = entry.of.object != object
+            || match &entry.gate {
+                Gate::Unknown => true,
+                Gate::Closed { until } => Instant::now() >= *until,
+                Gate::Trial(_) | Gate::Open => {
+                    entry.next_check.is_some_and(|at| Instant::now() >= at)
+                }
+            };
+        if !is_due {
+            return Check::Later(match &entry.gate {
+                Gate::Closed { until } => Some(*until),
+                _ => entry.next_check,
+            });
+        }
+        entry.is_checking = true;
+        Check::Now(entry.writer.clone(), entry.of.clone())
+    }
+
+    /// Notes that it was looked at and can be written; returns who may write.
+    pub(super) fn opened(
+        &self,
+        store: &StoreRef,
+        writer: Arc<Writer>,
+        of: OpenedWith,
+        next_check: Option<Instant>,
+    ) -> Vec<Item> {
+        let mut all = self.lock();
+        let entry = all.entry(store.clone()).or_default();
+        (entry.is_checking, entry.writer, entry.of) = (false, Some(writer), of);
+        entry.next_check = next_check;
+        if matches!(entry.gate, Gate::Closed { .. }) && !entry.waiting.is_empty() {
+            entry.gate = Gate::Trial(None);
+            return entry.waiting.pop_first().into_iter().collect();
+        }
+        if matches!(entry.gate, Gate::Trial(_)) {
+            // Whoever was let through has not written, for whatever reason.
+            return entry.waiting.pop_first().into_iter().collect();
+        }
+        (entry.gate, entry.failures) = (Gate::Open, 0);
+        std::mem::take(&mut entry.waiting).into_iter().collect()
+    }
+
+    /// Notes that it was looked at and cannot be used; returns when it is looked at again.
+    pub(super) fn refused(&self, store: &StoreRef, of: OpenedWith) -> Instant {
+        let mut all = self.lock();
+        let entry = all.entry(store.clone()).or_default();
+        (entry.is_checking, entry.of) = (false, of);
+        entry.close()
+    }
+
+    /// Forgets a state store that is gone; who waits for it goes on waiting.
+    pub(super) fn forget(&self, store: &StoreRef) {
+        if let Some(entry) = self.lock().get_mut(store) {
+            let waiting = std::mem::take(&mut entry.waiting);
+            *entry = Entry { waiting, ..Entry::default() };
+        }
+    }
+
+    /// Begins anew: what was found out by who led before us may not be so any more.
+    pub(super) fn clear(&self) {
+        self.lock().clear();
+    }
+}
+
+impl Entry {
+    fn close(&mut self) -> Instant {
+        let until = Instant::now() + pause(self.failures, chance::number());
+        self.failures = self.failures.saturating_add(1);
+        self.gate = Gate::Closed { until };
+        until
+    }
+}
+
+/// The pause after this many failures before, its second half left to chance.
+pub(super) fn pause(failures: u32, random: u64) -> Duration {
+    let doublings = 1_u32.checked_shl(failures).unwrap_or(u32::MAX);
+    let half = PAUSE_FIRST.saturating_mul(doublings).min(PAUSE_MAX) / 2;
+    half + half.mul_f64((random % 1024) as f64 / 1023.0)
+}

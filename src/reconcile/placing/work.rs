@@ -1,0 +1,177 @@
+//! One pass over one Work: its WorkPlacements as they should be, and their files on the way.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use tracing::{Instrument as _, debug, info_span, warn};
+
+use super::super::queue::Outcome;
+use super::super::shared::Shared;
+use super::super::store::Place;
+use super::caches::Item;
+use super::carry::{Carried, Carry};
+use super::writes::{Job, May, Print, drop_finalizers};
+use super::{Placement, Placing};
+use crate::cluster::ClusterError;
+use crate::core::placement::{
+    Chooser, Clash, DestinationSeen, PlacementSeen, Plan, Seen, WorkSeen, clashes, schedule,
+};
+use crate::exit;
+
+/// How often a plan is made anew within one pass because of what was found on the way.
+const ROUNDS_MAX: u32 = 4;
+
+/// Looks at one Work, which may be gone while its WorkPlacements are not.
+pub(super) async fn over(shared: &Arc<Shared>, placing: &Placing, at: &Place) -> Outcome {
+    let span = info_span!("place", namespace = &*at.0, work = &*at.1);
+    let pass = Pass { shared, placing, at, taken: Vec::new(), wake_at: None };
+    pass.run().instrument(span).await
+}
+
+struct Pass<'a> {
+    shared: &'a Arc<Shared>,
+    placing: &'a Placing,
+    at: &'a Place,
+    /// Names that WorkPlacements of other Works have.
+    taken: Vec<String>,
+    /// When to look again.
+    wake_at: Option<Instant>,
+}
+
+impl Pass<'_> {
+    async fn run(mut self) -> Outcome {
+        for _ in 0..ROUNDS_MAX {
+            match self.round().await {
+                Ok(true) => return Outcome::Done(self.wake_at),
+                Ok(false) => {}
+                Err(error) => {
+                    warn!("failed, will be tried again: {}", exit::chain(&error));
+                    return Outcome::Failed;
+                }
+            }
+        }
+        Outcome::Again
+    }
+
+    /// Returns whether all was done that can be done now.
+    async fn round(&mut self) -> Result<bool, ClusterError> {
+        let (work, placements, destinations) = {
+            let mut caches = self.placing.caches();
+            let work = caches.work(self.at).map(|work| work.seen());
+            let placements = caches.placements_of(self.at);
+            (work, placements, caches.all_destinations())
+        };
+        let placements: Vec<_> = placements.iter().map(|one| one.seen()).collect();
+        let carried = match &work {
+            None => Carried::default(),
+            Some(work) => {
+                let plan = self.plan(work, &placements, &destinations);
+                if plan.is_empty() {
+                    Carried::default()
+                } else {
+                    debug!(creates = plan.creates.len(), updates = plan.updates.len(), "acting");
+                    Carry::new(self.shared, self.placing, self.at, work).out(&plan).await?
+                }
+            }
+        };
+        self.taken.extend(carried.taken.iter().cloned());
+        if carried.is_cut_short {
+            return Ok(false);
+        }
+        self.write(carried, &destinations).await?;
+        Ok(true)
+    }
+
+    fn plan(
+        &self,
+        work: &WorkSeen,
+        placements: &[PlacementSeen],
+        destinations: &[DestinationSeen],
+    ) -> Plan {
+        let mut caches = self.placing.caches();
+        let mut plan = schedule(&Seen {
+            work,
+            destinations,
+            placements,
+            folders: &caches.folders,
+            taken: &self.taken,
+            chooser: self.chooser(),
+            now: self.shared.now(),
+        });
+        // The next plan must know of them before they are there.
+        for write in &plan.creates {
+            caches.plan_folder(work, write);
+        }
+        // What is said first is what is so in the end, which is in a moment: unless it can only wait.
+        let is_new = work.status.is_empty();
+        let are_open =
+            plan.creates.iter().all(|write| self.is_open(destinations, &write.destination));
+        if is_new && !plan.creates.is_empty() && are_open {
+            plan.status = None;
+            plan.events.retain(|event| event.reason == crate::contract::placement::event::PLACED);
+        }
+        plan
+    }
+
+    fn chooser(&self) -> Chooser {
+        self.shared.settings.placement.as_ref().map_or(Chooser::Stable, Placement::chooser)
+    }
+
+    fn is_open(&self, destinations: &[DestinationSeen], name: &str) -> bool {
+        let setup = destinations.iter().find(|one| one.name == name).map(|one| &one.setup);
+        let store = setup.and_then(|setup| setup.as_ref().ok()).map(|setup| &setup.store);
+        store.is_some_and(|store| self.placing.stores.is_open(store) == Some(true))
+    }
+
+    /// Begins all writes that are due.
+    async fn write(
+        &mut self,
+        mut carried: Carried,
+        destinations: &[DestinationSeen],
+    ) -> Result<(), ClusterError> {
+        let clashes = clashes(destinations);
+        // As they are now, after what was done to them.
+        let placements = self.placing.caches().placements_of(self.at);
+        for known in placements {
+            let placement = known.seen();
+            if !placement.is_going && !placement.needs_write() {
+                continue;
+            }
+            let destination = destinations.iter().find(|one| one.name == placement.destination);
+            let at: Place = (self.at.0.clone(), placement.name.as_str().into());
+            let Some(destination) = destination else {
+                if placement.is_going {
+                    drop_finalizers(self.shared, &at, &placement.uid).await?;
+                }
+                continue;
+            };
+            // What has the path of another one writes nothing, and has nothing to take away.
+            let is_clashing =
+                matches!(clashes.get(destination.name.as_str()), Some(Clash::Same { .. }));
+            if is_clashing && placement.is_going {
+                drop_finalizers(self.shared, &at, &placement.uid).await?;
+            }
+            if is_clashing {
+                continue;
+            }
+            let Ok(setup) = &destination.setup else { continue };
+            match self.placing.writes.may(&at, &Print::of(&placement, setup)) {
+                May::WaitForEnd => continue,
+                May::NotBefore(until) => {
+                    self.wake_at = Some(self.wake_at.map_or(until, |known| known.min(until)));
+                    continue;
+                }
+                May::Begin => {}
+            }
+            let item = Item::Work(self.at.clone());
+            let Some(writer) = self.placing.stores.admit(&setup.store, &item) else { continue };
+            let whole = carried.whole.remove(&placement.name);
+            let whole = whole.filter(|one| one.generation() == Some(placement.generation));
+            let (setup, destination) = (setup.clone(), destination.clone());
+            let bytes = known.bytes;
+            Job { at, item, placement, destination, setup, writer, whole, bytes }
+                .begin(self.shared);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,150 @@
+//! A state store that is open: writes to it go together.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
+
+use super::super::metrics::Metrics;
+use super::super::shared::Shared;
+use crate::contract::Object;
+use crate::core::placement::{Change, StoreRef};
+use crate::destination;
+use crate::exit::{self, Fault};
+use crate::store::git::{CommitSettings, Commits};
+use crate::store::open::{AnyStore, Options, open};
+use crate::store::{Applied, Store, StoreError, Trouble};
+
+/// Most changes in one batch.
+const BATCH_MAX: usize = 256;
+/// Most packed contents that are held for one store, in KiB. Those whose contents do not fit are read when it is their turn.
+const CONTENT_KIB_MAX: u32 = 16 << 10;
+
+type Asked = (Change, oneshot::Sender<Result<Applied, StoreError>>);
+
+/// A state store that is open.
+pub(super) struct Writer<S: Store = AnyStore> {
+    store: Arc<S>,
+    asked: mpsc::UnboundedSender<Asked>,
+    room: Semaphore,
+}
+
+impl<S: Store> fmt::Debug for Writer<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Writer")
+    }
+}
+
+impl<S: Store + 'static> Writer<S> {
+    /// Begins to write what it is given, one batch after the other, for as long as anybody has it.
+    pub(super) fn over(
+        store: S,
+        metrics: Metrics,
+        name: String,
+        may_go_on: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Self {
+        let store = Arc::new(store);
+        let (asked, mut next) = mpsc::unbounded_channel::<Asked>();
+        let writes_to = Arc::clone(&store);
+        tokio::spawn(async move {
+            let mut batch = Vec::new();
+            while next.recv_many(&mut batch, BATCH_MAX).await > 0 {
+                let (changes, who): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
+                let began = Instant::now();
+                let answers = writes_to.apply(&changes, &may_go_on).await;
+                metrics.store_batch(&name, changes.len(), began.elapsed());
+                for (answer, who) in answers.into_iter().zip(who) {
+                    // Whoever has asked may have been stopped.
+                    let _ = who.send(answer);
+                }
+            }
+        });
+        Self { store, asked, room: Semaphore::new(CONTENT_KIB_MAX as usize) }
+    }
+
+    /// Makes a change, with those of others.
+    pub(super) async fn write(&self, change: Change) -> Result<Applied, StoreError> {
+        let (answer, awaited) = oneshot::channel();
+        // It is taken for as long as we are there; an answer that does not come is that of somebody who was stopped.
+        let _ = self.asked.send((change, answer));
+        awaited.await.unwrap_or_else(|_| {
+            Err(StoreError { doing: "write to", store: String::new(), trouble: Trouble::Stopped })
+        })
+    }
+
+    /// Waits for room for contents of that size.
+    pub(super) async fn room(&self, bytes: u64) -> Option<SemaphorePermit<'_>> {
+        self.room.acquire_many(kib(bytes)).await.ok()
+    }
+
+    /// Whether there is room for contents of that size now.
+    pub(super) fn has_room(&self, bytes: u64) -> bool {
+        self.room.available_permits() >= kib(bytes) as usize
+    }
+
+    /// Makes sure that it can be written.
+    pub(super) async fn check(&self) -> Result<(), StoreError> {
+        self.store.check().await
+    }
+}
+
+/// What contents of that size take of the room: at least as much as a small file, at most all of it.
+fn kib(bytes: u64) -> u32 {
+    u32::try_from(bytes >> 10).unwrap_or(u32::MAX).clamp(4, CONTENT_KIB_MAX)
+}
+
+/// Whether what goes wrong is wrong with the store, and not with what it was given.
+pub(super) fn is_of_store(trouble: &Trouble) -> bool {
+    matches!(
+        trouble,
+        Trouble::Unreachable(_)
+            | Trouble::Late(_)
+            | Trouble::Untrusted(_)
+            | Trouble::Credentials(_)
+            | Trouble::Forbidden(_)
+            | Trouble::Missing(_)
+            | Trouble::Disk(_)
+            | Trouble::Damaged(_)
+    )
+}
+
+impl Writer {
+    /// Opens what a state store and its Secret name.
+    pub(super) fn open(
+        shared: &Shared,
+        named: &StoreRef,
+        store: &Object,
+        secret: Option<&Object>,
+    ) -> Result<Self, Box<dyn Fault + Send + Sync>> {
+        let place = destination::place(named, store.clone(), secret).map_err(boxed)?;
+        let author = |field| store.text_at(&["spec", "gitAuthor", field]).map(str::to_owned);
+        let commits = Commits::new(CommitSettings {
+            committer_name: author("name"),
+            committer_email: author("email"),
+            ..CommitSettings::default()
+        });
+        let scratch = shared.settings.placement.as_ref().map(|one| one.scratch.clone());
+        let options = Options {
+            fetch_interval: shared.config().git_fetch_interval.unsigned_abs(),
+            ..Options::new(
+                scratch.unwrap_or_default(),
+                commits.map_err(|error| {
+                    boxed(StoreError {
+                        doing: "open",
+                        store: place.address.to_string(),
+                        trouble: Trouble::Other(exit::chain(&error)),
+                    })
+                })?,
+            )
+        };
+        let opened = open(&place.address, &place.credentials, &options).map_err(boxed)?;
+        let tenure = shared.tenure.clone();
+        let may_go_on = move || tenure.holds();
+        Ok(Self::over(opened, shared.metrics.clone(), named.to_string(), may_go_on))
+    }
+}
+
+fn boxed(error: impl Fault + Send + Sync + 'static) -> Box<dyn Fault + Send + Sync> {
+    Box::new(error)
+}

@@ -1,0 +1,329 @@
+//! Writes of WorkPlacements to their state stores: each is a task of its own, so that those to one store go together and a slow
+//! store holds nobody else back. What has come of it goes into the status, and wakes the Work.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+use tokio::time::Instant;
+use tracing::{debug, warn};
+
+use super::super::shared::Shared;
+use super::super::store::Place;
+use super::caches::{Fed, Item};
+use super::carry::{let_go, status_of};
+use super::stores::pause;
+use super::writer::{Writer, is_of_store};
+use crate::cluster::{ClusterError, Reads as _, chance};
+use crate::contract::{Object, finalizers, kinds};
+use crate::core::placement::{
+    self, Content, DestinationSeen, Outcome, Piece, PlacementSeen, Setup, after_write,
+};
+use crate::effect;
+use crate::exit::{self, Fault as _};
+use crate::store::{Applied, StoreError};
+
+/// How often a status is written anew that somebody else's write has crossed.
+const TRIES_MAX: u32 = 4;
+
+/// What is being written, and what could not be.
+#[derive(Debug, Default)]
+pub(super) struct Writes(Mutex<HashMap<Place, Writing>>);
+
+/// What of a WorkPlacement is written: what has another print is another write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Print {
+    uid: String,
+    generation: i64,
+    is_going: bool,
+    setup: Setup,
+    folder: Option<String>,
+}
+
+#[derive(Debug)]
+enum Writing {
+    Now,
+    Failed { print: Print, failures: u32, until: Instant },
+}
+
+/// Whether a write may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum May {
+    Begin,
+    /// Another one runs; its end wakes the Work.
+    WaitForEnd,
+    /// It has failed not long ago.
+    NotBefore(Instant),
+}
+
+impl Print {
+    pub(super) fn of(placement: &PlacementSeen, setup: &Setup) -> Self {
+        Self {
+            uid: placement.uid.clone(),
+            generation: placement.generation,
+            is_going: placement.is_going,
+            setup: setup.clone(),
+            folder: placement.placed().folder.map(str::to_owned),
+        }
+    }
+}
+
+impl Writes {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Place, Writing>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a write may begin.
+    pub(super) fn may(&self, at: &Place, print: &Print) -> May {
+        match self.lock().get(at) {
+            Some(Writing::Now) => May::WaitForEnd,
+            Some(Writing::Failed { print: failed, until, .. })
+                if failed == print && Instant::now() < *until =>
+            {
+                May::NotBefore(*until)
+            }
+            _ => May::Begin,
+        }
+    }
+
+    /// Begins one; returns how often the same has failed before.
+    fn begin(&self, at: &Place, print: &Print) -> u32 {
+        match self.lock().insert(at.clone(), Writing::Now) {
+            Some(Writing::Failed { print: failed, failures, .. }) if failed == *print => failures,
+            _ => 0,
+        }
+    }
+
+    fn ended(&self, at: &Place) {
+        self.lock().remove(at);
+    }
+
+    fn failed(&self, at: &Place, print: Print, failures: u32) {
+        let until = Instant::now() + pause(failures, chance::number());
+        let failed = Writing::Failed { print, failures: failures.saturating_add(1), until };
+        self.lock().insert(at.clone(), failed);
+    }
+
+    /// Forgets what failed, and what ran: none of it does any more.
+    pub(super) fn clear(&self) {
+        self.lock().clear();
+    }
+}
+
+/// One write of one WorkPlacement.
+pub(super) struct Job {
+    pub(super) at: Place,
+    /// Who is woken at its end.
+    pub(super) item: Item,
+    pub(super) placement: PlacementSeen,
+    pub(super) destination: DestinationSeen,
+    pub(super) setup: Setup,
+    pub(super) writer: Arc<Writer>,
+    /// The WorkPlacement with its files, if somebody has it.
+    pub(super) whole: Option<Object>,
+    /// How many bytes its files are packed.
+    pub(super) bytes: u64,
+}
+
+/// How a write has failed.
+enum Failure {
+    /// In the state store.
+    Store(StoreError),
+    /// Before it: what is to be written cannot be.
+    Layout(String),
+    /// The cluster did not say what is to be written, or take what has come of it.
+    Cluster(ClusterError),
+    /// It is not there any more as it was.
+    Changed,
+}
+
+impl Job {
+    /// Begins it.
+    pub(super) fn begin(mut self, shared: &Arc<Shared>) {
+        let Some(placing) = &shared.placing else { return };
+        // Many may wait. Only so many keep what they write meanwhile.
+        if !self.writer.has_room(self.bytes) {
+            self.whole = None;
+        }
+        let print = Print::of(&self.placement, &self.setup);
+        let failures = placing.writes.begin(&self.at, &print);
+        let task_shared = Arc::clone(shared);
+        placing.spawn(async move {
+            let shared = &task_shared;
+            let Some(placing) = &shared.placing else { return };
+            match self.run(shared).await {
+                Ok(()) | Err(Failure::Changed) => placing.writes.ended(&self.at),
+                Err(failure) => {
+                    placing.writes.failed(&self.at, print, failures);
+                    self.tell(shared, &failure).await;
+                }
+            }
+            placing.add(shared, self.item.clone());
+        });
+    }
+
+    async fn run(&self, shared: &Shared) -> Result<(), Failure> {
+        let applied = {
+            let _room = self.writer.room(self.bytes).await;
+            let files = match self.placement.is_going {
+                true => Vec::new(),
+                false => files(&self.whole(shared).await?),
+            };
+            let change = self.change(files)?;
+            self.writer.write(change).await.map_err(Failure::Store)?
+        };
+        debug!(
+            workplacement = %self.placement.name, namespace = %self.placement.namespace,
+            written = applied.written, deleted = applied.deleted, "placed"
+        );
+        self.succeeded(shared);
+        if self.placement.is_going {
+            drop_finalizers(shared, &self.at, &self.placement.uid).await.map_err(Failure::Cluster)
+        } else {
+            self.written(shared, &applied).await
+        }
+    }
+
+    fn change(&self, files: Vec<(String, Content)>) -> Result<placement::Change, Failure> {
+        let placed = self.placement.placed();
+        let work = match &self.item {
+            Item::Work((_, name)) => name,
+            _ => "",
+        };
+        let about = placement::about(&placed, work, &self.destination.name, None);
+        let pieces = [Piece { placed, files }];
+        placement::change(&self.setup, &self.placement.name, about, &pieces)
+            .map_err(|error| Failure::Layout(format!("{}; {}", exit::chain(&error), error.hint())))
+    }
+
+    /// The WorkPlacement with its files, as it was decided on.
+    async fn whole(&self, shared: &Shared) -> Result<Object, Failure> {
+        if let Some(whole) = &self.whole {
+            return Ok(whole.clone());
+        }
+        let key = kinds::WORK_PLACEMENT.object(Some(&self.at.0), &self.at.1);
+        let there = shared.cluster.get(&key).await.map_err(Failure::Cluster)?;
+        let is_it = |there: &Object| {
+            there.uid() == Some(&self.placement.uid)
+                && there.generation() == Some(self.placement.generation)
+        };
+        there.filter(is_it).ok_or(Failure::Changed)
+    }
+
+    /// Opens the store for everybody, if this was the write that shows whether it may be.
+    fn succeeded(&self, shared: &Shared) {
+        let Some(placing) = &shared.placing else { return };
+        for item in placing.stores.written(&self.setup.store) {
+            placing.add(shared, item);
+        }
+    }
+
+    async fn written(&self, shared: &Shared, applied: &Applied) -> Result<(), Failure> {
+        let version = applied.version.as_ref().map(|version| version.0.as_str());
+        let outcome = Outcome::Written { generation: self.placement.generation, version };
+        self.say(shared, outcome).await.map_err(Failure::Cluster)
+    }
+
+    /// Says in the status what has come of it.
+    async fn say(&self, shared: &Shared, outcome: Outcome<'_>) -> Result<(), ClusterError> {
+        for _ in 0..TRIES_MAX {
+            if !shared.tenure.holds() {
+                return Ok(());
+            }
+            let known = shared.placing.as_ref().and_then(|one| one.caches().placement(&self.at));
+            let Some(known) = known else { return Ok(()) };
+            let seen = known.seen();
+            // Its folder or Destination may have changed while it was written: then it is written again.
+            if seen.uid != self.placement.uid
+                || Print::of(&seen, &self.setup).folder
+                    != Print::of(&self.placement, &self.setup).folder
+            {
+                return Ok(());
+            }
+            let Some((status, event)) = after_write(&seen, outcome, shared.now()) else {
+                return Ok(());
+            };
+            let object = known.object();
+            if status_of(shared, Fed::Placements, &object, &status).await?.is_some() {
+                if let Some(event) = event {
+                    let instance = &shared.settings.instance;
+                    effect::tell(&shared.cluster, &object, &event, instance, shared.now()).await;
+                }
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Says why it has failed, in the log, in the status, and to the store.
+    async fn tell(&self, shared: &Shared, failure: &Failure) {
+        let Some(placing) = &shared.placing else { return };
+        let text = match failure {
+            Failure::Store(error) => {
+                if is_of_store(&error.trouble) {
+                    placing.close(shared, &self.setup.store, &self.item);
+                } else {
+                    self.succeeded(shared);
+                }
+                let text = exit::chain(error);
+                match error.hint() {
+                    Some(hint) => format!("{text}; {hint}"),
+                    None => text,
+                }
+            }
+            Failure::Layout(text) => {
+                self.succeeded(shared);
+                text.clone()
+            }
+            Failure::Cluster(error) => {
+                warn!(
+                    workplacement = %self.placement.name,
+                    "failed, will be tried again: {}", exit::chain(error)
+                );
+                return;
+            }
+            Failure::Changed => return,
+        };
+        warn!(
+            workplacement = %self.placement.name, namespace = %self.placement.namespace,
+            destination = %self.destination.name, "failed to write, will be tried again: {text}"
+        );
+        if let Err(error) = self.say(shared, Outcome::Failed { error: &text }).await {
+            debug!("failed to say so in the status: {}", exit::chain(&error));
+        }
+    }
+}
+
+/// The files of a WorkPlacement.
+pub(super) fn files(placement: &Object) -> Vec<(String, Content)> {
+    let all = placement.at(&["spec", "workloads"]).and_then(Value::as_array);
+    let text =
+        |file: &Value, key| file.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    all.into_iter()
+        .flatten()
+        .map(|file| (text(file, "filepath"), Content::Packed(text(file, "content").into())))
+        .collect()
+}
+
+/// Lets a WorkPlacement go: its files are gone, or the Destination that they were in.
+pub(super) async fn drop_finalizers(
+    shared: &Shared,
+    at: &Place,
+    uid: &str,
+) -> Result<(), ClusterError> {
+    for _ in 0..TRIES_MAX {
+        let known = shared.placing.as_ref().and_then(|one| one.caches().placement(at));
+        let Some(known) = known.filter(|_| shared.tenure.holds()) else { return Ok(()) };
+        let seen = known.seen();
+        let is_ours =
+            |one: &str| one == finalizers::REPO_CLEANUP || one == finalizers::DOT_FILES_CLEANUP;
+        if seen.uid != uid || !seen.finalizers.iter().any(|one| is_ours(one)) {
+            return Ok(());
+        }
+        let left: Vec<_> = seen.finalizers.iter().filter(|one| !is_ours(one)).cloned().collect();
+        if let_go(shared, Fed::Placements, &known.object(), &left).await?.is_some() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
