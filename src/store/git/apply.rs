@@ -32,8 +32,8 @@ struct Work {
     results: Vec<Option<Result<Applied, Trouble>>>,
     /// Those without a result.
     left: Vec<usize>,
-    /// Whether changes are pushed one by one, because a hook refused all of them together.
-    one_by_one: bool,
+    /// How many go with one push: fewer after a hook refused them together, to find the one that it is about.
+    most: usize,
     attempts: u32,
     started: Instant,
 }
@@ -48,7 +48,7 @@ pub(super) async fn apply(
         changes: changes.into(),
         results: changes.iter().map(|_| None).collect(),
         left: (0..changes.len()).collect(),
-        one_by_one: false,
+        most: usize::MAX,
         attempts: 0,
         started: Instant::now(),
     };
@@ -92,6 +92,7 @@ impl Work {
                 Ok(Pushed::Done) => {
                     self.settle(prepared.outcomes);
                     self.attempts = 0;
+                    self.most = self.most.saturating_mul(2);
                     age = Age::Any;
                     continue;
                 }
@@ -105,11 +106,12 @@ impl Work {
                 Ok(Pushed::Refused(says)) => {
                     let commits = prepared.outcomes.iter().filter(|one| one.commits).count();
                     if commits > 1 {
-                        self.one_by_one = true;
-                        self.attempts = 0;
+                        self.most = prepared.outcomes.len().div_ceil(2);
                     } else {
                         self.refused(prepared.outcomes, says);
+                        self.most = usize::MAX;
                     }
+                    self.attempts = 0;
                     age = Age::Any;
                     continue;
                 }
@@ -139,15 +141,14 @@ impl Work {
         Ok(())
     }
 
-    /// Makes commits of what is left, or of the first of it.
+    /// Makes commits of what is left, or of the first part of it.
     async fn prepare(
         &self,
         store: &GitStore,
         age: Age,
         unsure: Option<Unsure>,
     ) -> Result<Prepared, Trouble> {
-        let count = if self.one_by_one { 1 } else { self.left.len() };
-        let left: Vec<usize> = self.left.iter().copied().take(count).collect();
+        let left: Vec<usize> = self.left.iter().copied().take(self.most).collect();
         let changes = self.changes.clone();
         let unsure =
             unsure.map(|unsure| (unsure.new, Arc::new(std::sync::Mutex::new(Some(unsure)))));
