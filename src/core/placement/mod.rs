@@ -17,6 +17,7 @@ mod seen;
 mod selectors;
 mod status;
 mod store_status;
+mod turn;
 mod work_status;
 
 pub use change::{Change, Content, Edit, File};
@@ -33,6 +34,7 @@ pub use seen::{Chooser, GroupSeen, PlacementSeen, Seen, WorkSeen, trim};
 pub use selectors::{candidates, combine};
 pub use status::{Outcome, after_write};
 pub use store_status::{Health, StoreHealth, Told, destination_status, store_status};
+pub use turn::{Turn, turn};
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Layout;
+use crate::contract::placement::OBSERVED_GENERATION;
 use crate::contract::{Object, labels};
 use crate::core::config::Config;
 use crate::core::promise::{Promise, WorkflowAction, WorkflowType};
@@ -155,7 +156,7 @@ pub struct WorkSeen {
     pub work_type: String,
     /// Label `kratix.io/pipeline-name`.
     pub pipeline: String,
-    /// Message of its condition `Ready`; empty when it has none yet.
+    /// Message of its condition `Ready`; empty when it has none yet, or one of another generation.
     pub ready: String,
     /// Whether it is being deleted.
     pub is_going: bool,
@@ -168,7 +169,10 @@ impl WorkSeen {
         let conditions = work.at(&["status", "conditions"]).and_then(Value::as_array);
         let ready =
             conditions.into_iter().flatten().find(|one| one.get("type") == Some(&"Ready".into()));
-        let message = ready.and_then(|one| one.get("message")?.as_str());
+        // What it said of its generation before says nothing of what is to be written now.
+        let observed = |one: &&Value| one.get(OBSERVED_GENERATION).and_then(Value::as_i64);
+        let is_of_now = |one: &&Value| observed(one).is_none_or(|of| Some(of) == work.generation());
+        let message = ready.filter(is_of_now).and_then(|one| one.get("message")?.as_str());
         Self {
             name: work.name().to_owned(),
             namespace: work.namespace().unwrap_or_default().to_owned(),
@@ -177,6 +181,25 @@ impl WorkSeen {
             pipeline: label(labels::PIPELINE_NAME),
             ready: message.unwrap_or_default().to_owned(),
             is_going: work.text_at(&["metadata", "deletionTimestamp"]).is_some(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_work_is_ready_only_in_its_present_generation() {
+        for (observed, expect) in [(json!(null), "Ready"), (json!(2), "Ready"), (json!(1), "")] {
+            let condition =
+                json!({"type": "Ready", "message": "Ready", "observedGeneration": observed});
+            let work =
+                json!({"metadata": {"generation": 2}, "status": {"conditions": [condition]}});
+            let seen = WorkSeen::from_object(&Object::from_value(work).unwrap());
+            assert_eq!(seen.ready, expect);
         }
     }
 }

@@ -145,3 +145,44 @@ fn a_request_that_is_called_as_the_folder_of_another_gets_one_of_its_own() {
     let all = ["r1", "r1--b"].map(|name| placed("x", "a", name).folder().unwrap());
     assert!(!all.contains(&third), "{third}");
 }
+
+#[test]
+fn nobody_writes_to_or_deletes_what_is_anothers() {
+    let (mut first, mut second) = (namesake("team-a"), namesake("team-b"));
+    first.settle();
+    second.settle();
+    second.placements[0].created = "2026-06-01T00:00:00Z".parse().ok();
+    let mut all = Folders::default();
+    all.note(&first.placements[0]);
+    all.note(&second.placements[0]);
+    let setup = first.destinations[0].setup.clone().unwrap();
+    let of = |one: &PlacementSeen| turn(one, &setup, &all, &[]);
+    assert_eq!(of(&first.placements[0]), Turn::Write(vec![]));
+    assert_eq!(of(&second.placements[0]), Turn::NotYet);
+    let mut going = second.placements[0].clone();
+    going.is_going = true;
+    assert_eq!(of(&going), Turn::Nothing, "the files are the other's");
+    // A name that is no folder is told when it is tried, and holds nothing when it goes.
+    going.promise = "..".into();
+    assert_eq!(of(&going), Turn::Nothing);
+    going.is_going = false;
+    assert_eq!(of(&going), Turn::Write(vec![]));
+}
+
+#[test]
+fn in_mode_none_a_file_that_moves_between_groups_stays() {
+    let mut scene = Scene::new(work(&[group("g", ""), group("h", "")]), &[env("a", "dev")]);
+    scene.settle();
+    let all = scene.placements.clone();
+    let going = PlacementSeen { is_going: true, ..all[0].clone() };
+    let elsewhere = PlacementSeen { destination: "b".into(), ..all[1].clone() };
+    let of_work = [going.clone(), all[1].clone(), elsewhere];
+    let with = |mode| {
+        let setup = Setup { mode, ..scene.destinations[0].setup.clone().unwrap() };
+        turn(&going, &setup, &scene.folders, &of_work)
+    };
+    assert_eq!(with(Mode::Plain), Turn::Write(vec![&of_work[1]]));
+    assert_eq!(with(Mode::Nested), Turn::Write(vec![]));
+    let file = StorePath::exact("all.yaml").unwrap();
+    assert_eq!(with(Mode::Aggregated { file }), Turn::Aggregate);
+}
