@@ -96,7 +96,7 @@ fn one_file_holds_all_documents_of_a_destination() {
     });
     world.delete("one");
     world.delete("three");
-    world.wait_files(&[]);
+    world.wait_files(&[] as &[&str]);
 }
 
 #[test]
