@@ -151,6 +151,7 @@ fn what_the_deployment_sets_is_what_reconcile_reads() {
         assert!(name == "TMPDIR" || help.contains(&format!("[env: {name}=")), "{name}");
     }
     assert_eq!(container["command"], json!(["/bin/pipeline-adapter", "reconcile"]));
+    assert!(help.contains("      --no-placement"), "what `install --no-placement` gives it");
 }
 
 #[test]
@@ -297,7 +298,7 @@ fn the_page_knows_the_settings() {
     let table = table.split("\n\n").next().unwrap();
     let keys: Vec<_> =
         table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
-    assert_eq!(keys.len(), 12);
+    assert_eq!(keys.len(), 14);
     for key in keys.into_iter().filter(|key| !key.starts_with("controllerLeaderElection")) {
         let wrong = key.rsplit('.').fold(json!([[]]), |value, part| json!({ part: value }));
         let error = bookend::core::config::Config::from_value(&wrong).unwrap_err();

@@ -1,6 +1,7 @@
 //! One pass over one Work: its WorkPlacements as they should be, and their files on the way.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::{Instrument as _, debug, info_span, warn};
@@ -13,6 +14,7 @@ use super::carry::{Carried, Carry};
 use super::writes::{Job, May, Print, drop_finalizers};
 use super::{Placement, Placing, aggregate};
 use crate::cluster::ClusterError;
+use crate::core::placement::{self, Turn};
 use crate::core::placement::{
     Chooser, Clash, DestinationSeen, Mode, PlacementSeen, Plan, Seen, Setup, WorkSeen, clashes,
     schedule,
@@ -21,6 +23,8 @@ use crate::exit;
 
 /// How often a plan is made anew within one pass because of what was found on the way.
 const ROUNDS_MAX: u32 = 4;
+/// How long a WorkPlacement whose folder is somebody else's waits for the next plan.
+const FOLDER_PAUSE: Duration = Duration::from_secs(1);
 
 /// Looks at one Work, which may be gone while its WorkPlacements are not.
 pub(super) async fn over(shared: &Arc<Shared>, placing: &Placing, at: &Place) -> Outcome {
@@ -148,6 +152,7 @@ impl Pass<'_> {
         let clashes = clashes(destinations);
         // As they are now, after what was done to them.
         let placements = self.placing.caches().placements_of(self.at);
+        let of_work: Vec<_> = placements.iter().map(|known| known.seen()).collect();
         for known in placements {
             let placement = known.seen();
             if !placement.is_going && !placement.needs_write() {
@@ -160,6 +165,14 @@ impl Pass<'_> {
                     drop_finalizers(self.shared, &at, &placement.uid).await?;
                 }
                 continue;
+            };
+            let beside = match self.beside(&placement, destination, &of_work) {
+                Turned::Write(beside) => beside,
+                Turned::Wait => continue,
+                Turned::LetGo => {
+                    drop_finalizers(self.shared, &at, &placement.uid).await?;
+                    continue;
+                }
             };
             // What has the path of another one writes nothing, and has nothing to take away.
             let is_clashing =
@@ -189,9 +202,43 @@ impl Pass<'_> {
             let whole = whole.filter(|one| one.generation() == Some(placement.generation));
             let (setup, destination) = (setup.clone(), destination.clone());
             let bytes = known.bytes;
-            Job { at, item, placement, destination, setup, writer, whole, bytes }
+            Job { at, item, placement, beside, destination, setup, writer, whole, bytes }
                 .begin(self.shared);
         }
         Ok(())
     }
+
+    /// Decides whether a WorkPlacement may be written now, and what else is in the same change: what belongs to others
+    /// stays.
+    fn beside(
+        &mut self,
+        placement: &PlacementSeen,
+        destination: &DestinationSeen,
+        of_work: &[PlacementSeen],
+    ) -> Turned {
+        let Ok(setup) = &destination.setup else { return Turned::Wait };
+        let turn = placement::turn(placement, setup, &self.placing.caches().folders, of_work);
+        match turn {
+            Turn::Write(beside) => Turned::Write(beside.into_iter().cloned().collect()),
+            // All of them together, elsewhere.
+            Turn::Aggregate => Turned::Write(Vec::new()),
+            Turn::Nothing => Turned::LetGo,
+            Turn::NotYet => {
+                // The next plan gives it another folder.
+                let soon = Instant::now() + FOLDER_PAUSE;
+                self.wake_at = Some(self.wake_at.map_or(soon, |known| known.min(soon)));
+                Turned::Wait
+            }
+        }
+    }
+}
+
+/// What is done for a WorkPlacement now.
+enum Turned {
+    /// It is written, together with these.
+    Write(Vec<PlacementSeen>),
+    /// Nothing yet.
+    Wait,
+    /// It has nothing in the store, and goes.
+    LetGo,
 }

@@ -1,10 +1,8 @@
 //! A state store that is open: writes to it go together.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Instant;
 
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::super::metrics::Metrics;
 use super::super::shared::Shared;
@@ -13,6 +11,7 @@ use crate::core::placement::{Change, StoreRef};
 use crate::destination;
 use crate::exit::{self, Fault};
 use crate::store::git::{CommitSettings, Commits};
+use crate::store::group::{Batch, Group, Limits};
 use crate::store::open::{AnyStore, Options, open};
 use crate::store::{Applied, Store, StoreError, Trouble};
 
@@ -21,12 +20,9 @@ const BATCH_MAX: usize = 256;
 /// Most packed contents that are held for one store, in KiB. Those whose contents do not fit are read when it is their turn.
 const CONTENT_KIB_MAX: u32 = 16 << 10;
 
-type Asked = (Change, oneshot::Sender<Result<Applied, StoreError>>);
-
 /// A state store that is open.
 pub(super) struct Writer<S: Store = AnyStore> {
-    store: Arc<S>,
-    asked: mpsc::UnboundedSender<Asked>,
+    group: Group<S>,
     room: Semaphore,
 }
 
@@ -44,33 +40,15 @@ impl<S: Store + 'static> Writer<S> {
         name: String,
         may_go_on: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Self {
-        let store = Arc::new(store);
-        let (asked, mut next) = mpsc::unbounded_channel::<Asked>();
-        let writes_to = Arc::clone(&store);
-        tokio::spawn(async move {
-            let mut batch = Vec::new();
-            while next.recv_many(&mut batch, BATCH_MAX).await > 0 {
-                let (changes, who): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
-                let began = Instant::now();
-                let answers = writes_to.apply(&changes, &may_go_on).await;
-                metrics.store_batch(&name, changes.len(), began.elapsed());
-                for (answer, who) in answers.into_iter().zip(who) {
-                    // Whoever has asked may have been stopped.
-                    let _ = who.send(answer);
-                }
-            }
-        });
-        Self { store, asked, room: Semaphore::new(CONTENT_KIB_MAX as usize) }
+        let limits = Limits { changes_max: BATCH_MAX, ..Limits::default() };
+        let told = move |batch: Batch| metrics.store_batch(&name, batch.changes, batch.took);
+        let group = Group::over(store, limits, may_go_on, told);
+        Self { group, room: Semaphore::new(CONTENT_KIB_MAX as usize) }
     }
 
     /// Makes a change, with those of others.
     pub(super) async fn write(&self, change: Change) -> Result<Applied, StoreError> {
-        let (answer, awaited) = oneshot::channel();
-        // It is taken for as long as we are there; an answer that does not come is that of somebody who was stopped.
-        let _ = self.asked.send((change, answer));
-        awaited.await.unwrap_or_else(|_| {
-            Err(StoreError { doing: "write to", store: String::new(), trouble: Trouble::Stopped })
-        })
+        self.group.submit(change).await
     }
 
     /// Waits for room for contents of that size.
@@ -85,7 +63,7 @@ impl<S: Store + 'static> Writer<S> {
 
     /// Makes sure that it can be written.
     pub(super) async fn check(&self) -> Result<(), StoreError> {
-        self.store.check().await
+        self.group.store().check().await
     }
 }
 

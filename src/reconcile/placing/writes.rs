@@ -116,6 +116,8 @@ pub(super) struct Job {
     /// Who is woken at its end.
     pub(super) item: Item,
     pub(super) placement: PlacementSeen,
+    /// Others of the same Work that are written in the same change, so that a file that moves to them stays.
+    pub(super) beside: Vec<PlacementSeen>,
     pub(super) destination: DestinationSeen,
     pub(super) setup: Setup,
     pub(super) writer: Arc<Writer>,
@@ -169,7 +171,8 @@ impl Job {
                 true => Vec::new(),
                 false => files(&self.whole(shared).await?),
             };
-            let change = self.change(files)?;
+            let beside = self.beside(shared).await?;
+            let change = self.change(files, &beside)?;
             self.writer.write(change).await.map_err(Failure::Store)?
         };
         debug!(
@@ -184,16 +187,43 @@ impl Job {
         }
     }
 
-    fn change(&self, files: Vec<(String, Content)>) -> Result<placement::Change, Failure> {
+    fn change(
+        &self,
+        files: Vec<(String, Content)>,
+        beside: &[(PlacementSeen, Vec<(String, Content)>)],
+    ) -> Result<placement::Change, Failure> {
         let placed = self.placement.placed();
         let work = match &self.item {
             Item::Work((_, name)) => name,
             _ => "",
         };
         let about = placement::about(&placed, work, &self.destination.name, None);
-        let pieces = [Piece { placed, files }];
+        let others = beside.iter().map(|(seen, files)| (seen.placed(), files.clone()));
+        let pieces = std::iter::once((placed, files)).chain(others);
+        let pieces: Vec<_> = pieces.map(|(placed, files)| Piece { placed, files }).collect();
         placement::change(&self.setup, &self.placement.name, about, &pieces)
             .map_err(|error| Failure::Layout(format!("{}; {}", exit::chain(&error), error.hint())))
+    }
+
+    /// What is written in the same change, as it is now.
+    async fn beside(
+        &self,
+        shared: &Shared,
+    ) -> Result<Vec<(PlacementSeen, Vec<(String, Content)>)>, Failure> {
+        let mut all = Vec::with_capacity(self.beside.len());
+        for other in &self.beside {
+            let key = kinds::WORK_PLACEMENT.object(Some(&other.namespace), &other.name);
+            let there = shared.cluster.get(&key).await.map_err(Failure::Cluster)?;
+            let Some(there) = there.filter(|there| there.uid() == Some(&other.uid)) else {
+                continue;
+            };
+            let seen = PlacementSeen::from_object(&there);
+            // One that goes as well has nothing to keep.
+            if !seen.is_going {
+                all.push((seen, files(&there)));
+            }
+        }
+        Ok(all)
     }
 
     /// The WorkPlacement with its files, as it was decided on.

@@ -141,7 +141,7 @@ fn variables_give_credentials() {
             ],
             Credentials::Keys {
                 access_key_id: "id".into(),
-                secret_access_key: pw.clone(),
+                secret_access_key: pw,
                 session_token: None,
             },
         ),

@@ -21,6 +21,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// How often a server may say that the branch has moved when it has not, before it is believed to refuse.
 const STUCK_MAX: u32 = 3;
+/// And for how long: somebody may hold the lock of the branch meanwhile.
+const STUCK_TIME: Duration = Duration::from_secs(2);
 /// How often a scratch repository that is damaged is fetched again.
 const DAMAGED_MAX: u32 = 2;
 /// How often a push is tried again whose end nobody knows.
@@ -32,8 +34,8 @@ struct Work {
     results: Vec<Option<Result<Applied, Trouble>>>,
     /// Those without a result.
     left: Vec<usize>,
-    /// Whether changes are pushed one by one, because a hook refused all of them together.
-    one_by_one: bool,
+    /// How many go with one push: fewer after a hook refused them together, to find the one that it is about.
+    most: usize,
     attempts: u32,
     started: Instant,
 }
@@ -48,7 +50,7 @@ pub(super) async fn apply(
         changes: changes.into(),
         results: changes.iter().map(|_| None).collect(),
         left: (0..changes.len()).collect(),
-        one_by_one: false,
+        most: usize::MAX,
         attempts: 0,
         started: Instant::now(),
     };
@@ -72,7 +74,7 @@ impl Work {
         may_go_on: &(dyn Fn() -> bool + Send + Sync),
     ) -> Result<(), Trouble> {
         let mut age = Age::Any;
-        let mut stuck: (Option<Oid>, u32) = (None, 0);
+        let mut stuck: (Option<Oid>, u32, Instant) = (None, 0, Instant::now());
         let mut unsure: Option<Unsure> = None;
         let mut times_unsure = 0_u32;
         let mut damaged = 0_u32;
@@ -92,24 +94,29 @@ impl Work {
                 Ok(Pushed::Done) => {
                     self.settle(prepared.outcomes);
                     self.attempts = 0;
+                    self.most = self.most.saturating_mul(2);
                     age = Age::Any;
                     continue;
                 }
                 Ok(Pushed::Raced(says)) => {
-                    stuck =
-                        if stuck.0 == old { (old, stuck.1.saturating_add(1)) } else { (old, 1) };
-                    if let Some(says) = says.filter(|_| stuck.1 > STUCK_MAX) {
+                    stuck = match stuck.0 == old {
+                        true => (old, stuck.1.saturating_add(1), stuck.2),
+                        false => (old, 1, Instant::now()),
+                    };
+                    let is_stuck = stuck.1 > STUCK_MAX && stuck.2.elapsed() > STUCK_TIME;
+                    if let Some(says) = says.filter(|_| is_stuck) {
                         return Err(Trouble::Refused(says));
                     }
                 }
                 Ok(Pushed::Refused(says)) => {
                     let commits = prepared.outcomes.iter().filter(|one| one.commits).count();
                     if commits > 1 {
-                        self.one_by_one = true;
-                        self.attempts = 0;
+                        self.most = prepared.outcomes.len().div_ceil(2);
                     } else {
                         self.refused(prepared.outcomes, says);
+                        self.most = usize::MAX;
                     }
+                    self.attempts = 0;
                     age = Age::Any;
                     continue;
                 }
@@ -139,15 +146,14 @@ impl Work {
         Ok(())
     }
 
-    /// Makes commits of what is left, or of the first of it.
+    /// Makes commits of what is left, or of the first part of it.
     async fn prepare(
         &self,
         store: &GitStore,
         age: Age,
         unsure: Option<Unsure>,
     ) -> Result<Prepared, Trouble> {
-        let count = if self.one_by_one { 1 } else { self.left.len() };
-        let left: Vec<usize> = self.left.iter().copied().take(count).collect();
+        let left: Vec<usize> = self.left.iter().copied().take(self.most).collect();
         let changes = self.changes.clone();
         let unsure =
             unsure.map(|unsure| (unsure.new, Arc::new(std::sync::Mutex::new(Some(unsure)))));

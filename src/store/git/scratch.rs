@@ -117,7 +117,12 @@ fn sweep(parent: &Path) {
             continue;
         }
         // One that has no lock yet is just being made, or was left in the same moment: leave it.
-        let Ok(lock) = File::open(entry.path().join(LOCK)) else { continue };
+        let path = entry.path().join(LOCK);
+        // In a folder for all, others may have put a pipe there, which would be waited for.
+        if !fs::symlink_metadata(&path).is_ok_and(|found| found.is_file()) {
+            continue;
+        }
+        let Ok(lock) = File::open(path) else { continue };
         if lock.try_lock().is_ok() {
             let _ = fs::remove_dir_all(entry.path());
         }
@@ -150,8 +155,12 @@ mod tests {
         fs::create_dir(&left).unwrap();
         fs::write(left.join(LOCK), "").unwrap();
         fs::create_dir(parent.path().join("mine")).unwrap();
+        let odd = parent.path().join(format!("{PREFIX}1-1"));
+        fs::create_dir(&odd).unwrap();
+        #[cfg(target_os = "linux")]
+        nix::unistd::mkfifo(&odd.join(LOCK), nix::sys::stat::Mode::S_IRWXU).unwrap();
         let _scratch = Scratch::new(parent.path()).unwrap();
-        assert!(!left.exists() && parent.path().join("mine").exists());
+        assert!(!left.exists() && odd.exists() && parent.path().join("mine").exists());
     }
 
     #[test]

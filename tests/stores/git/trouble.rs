@@ -204,3 +204,20 @@ fn a_refusal_in_the_middle_of_a_push_is_heard() {
         assert_eq!(remote.tip("main"), before);
     });
 }
+
+#[test]
+fn an_answer_that_ends_too_early_is_no_answer() {
+    blocking(|| {
+        let https = Https::start();
+        let remote = Repository::with_commit(https.root.path().join("one.git"));
+        let before = remote.tip("main");
+        let scratch = https.scratch(Credentials::Ambient);
+        scratch.fetch().unwrap();
+        scratch.commit("a", b"1");
+        let kind = [("content-type", "application/x-git-receive-pack-result")];
+        https.server.answer("POST", 1, 200, &kind, "");
+        let cause = scratch.push().unwrap_err().cause.unwrap();
+        assert!(matches!(cause, Trouble::Unreachable(_)), "{cause:?}");
+        assert_eq!(remote.tip("main"), before);
+    });
+}

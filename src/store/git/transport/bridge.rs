@@ -95,6 +95,11 @@ impl Bridge {
         state.cause.get_or_insert(trouble);
     }
 
+    /// Notes that there is no more to read. libgit2 asks only for what it needs, so this is the cause when it fails now.
+    pub(super) fn ended_early(&self) {
+        self.failed(Trouble::Unreachable("the answer ended too early".into()));
+    }
+
     pub(super) fn cause(&self) -> Option<Trouble> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).cause.take()
     }

@@ -175,7 +175,10 @@ impl Exchange {
             let chunk = self.bridge.wait(self.bridge.timeouts.between, async {
                 response.chunk().await.map_err(super::answer::of_error)
             })?;
-            let Some(chunk) = chunk else { return Ok(0) };
+            let Some(chunk) = chunk else {
+                self.bridge.ended_early();
+                return Ok(0);
+            };
             self.bridge.received(chunk.len());
             self.budget.spend(chunk.len())?;
             *rest = Rest { bytes: chunk.into(), read: 0 };

@@ -142,3 +142,76 @@ fn is_like(pattern: &[u8], name: &[u8]) -> bool {
     }
     pattern[at..].iter().all(|byte| *byte == b'*')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINJimiD1efWnSCLI5IUsTafvhrctcE7i8S9jOr1TnYX+";
+    const TWO: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAFv/Qe3BuhUN13I9OEXAJ3/M3bMSnYxz+iIu76wIrka";
+    const ECDSA: &str = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBJWJ5lOM0j3K4woCj12bayotvaugRkLcEao0KhAeRtzNZKg0mQpqYt3rSl9XvbRLXbj7kEp+xKgixeJpjuETMts=";
+    /// `git.example.com`, and the same with port 2222, as `ssh-keygen -H` writes them.
+    const HASHED: &str = "|1|oLmcQ8/wp+TJZWqKXTSoRaN3qZs=|FscjASWlmvBJe1lYTdA0WJ3U++k=";
+    const HASHED_2222: &str = "|1|DRFs/OjE2jWuDNQfyEtxq8NW4Es=|DeGDVTo3xv0Cv8S00025/2Jqr/I=";
+
+    fn is_trusted(lines: &str, port: u16, key: &str) -> bool {
+        Known::of(lines, "Git.Example.com", port).check(&key.parse().unwrap()).is_ok()
+    }
+
+    #[test]
+    fn lines_are_read_as_openssh_reads_them() {
+        for (lines, port, is_good) in [
+            (format!("git.example.com {ONE}"), 22, true),
+            (format!("git.example.com {ONE} a comment"), 22, true),
+            (format!("\tGIT.example.com\t{ONE}\r\n"), 22, true),
+            (format!("a.b,git.example.com,1.2.3.4 {ONE}"), 22, true),
+            (format!("*.example.com {ONE}"), 22, true),
+            (format!("git.ex?mple.* {ONE}"), 22, true),
+            (format!("*.example.com,!git.example.com {ONE}"), 22, false),
+            (format!("git.example.comm {ONE}"), 22, false),
+            (format!("{HASHED} {ONE}"), 22, true),
+            (format!("{HASHED_2222} {ONE}"), 22, false),
+            (format!("{HASHED_2222} {ONE}"), 2222, true),
+            (format!("[git.example.com]:2222 {ONE}"), 2222, true),
+            (format!("[git.example.com]:2222 {ONE}"), 22, false),
+            (format!("git.example.com {ONE}"), 2222, true),
+            (format!("[git.example.com]:2222 {TWO}\ngit.example.com {ONE}"), 2222, false),
+            (format!("# git.example.com {ONE}"), 22, false),
+            (format!("git.example.com {TWO}\ngit.example.com {ONE}"), 22, true),
+            (format!("git.example.com {TWO}"), 22, false),
+            (format!("no line at all\ngit.example.com {ONE}"), 22, true),
+            (format!("@cert-authority *.example.com {ONE}"), 22, false),
+            (format!("git.example.com {ONE}\n@revoked * {ONE}"), 22, false),
+            (format!("git.example.com {ONE}\n@revoked * {TWO}"), 22, true),
+            (String::new(), 22, false),
+        ] {
+            assert_eq!(is_trusted(&lines, port, ONE), is_good, "{port}: {lines}");
+        }
+    }
+
+    #[test]
+    fn only_kinds_of_keys_that_are_known_are_asked_for() {
+        let lines = format!("git.example.com {ECDSA}\ngit.example.com {ONE}\nother {TWO}");
+        let algorithms = Known::of(&lines, "git.example.com", 22).algorithms().unwrap();
+        let names: Vec<String> = algorithms.iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["ecdsa-sha2-nistp256", "ssh-ed25519"]);
+        Known::of(&lines, "elsewhere", 22).algorithms().unwrap_err();
+    }
+
+    #[test]
+    fn patterns_end() {
+        let stars = "*a".repeat(50) + "b";
+        assert!(!is_like(stars.as_bytes(), "a".repeat(10_000).as_bytes()));
+        for (pattern, name, is_good) in [
+            ("*", "", true),
+            ("", "", true),
+            ("?", "", false),
+            ("a*", "ab", true),
+            ("*b*", "abc", true),
+        ] {
+            assert_eq!(is_like(pattern.as_bytes(), name.as_bytes()), is_good, "{pattern}");
+        }
+    }
+}

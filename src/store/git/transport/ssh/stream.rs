@@ -27,8 +27,6 @@ pub(in crate::store::git::transport) struct Conversation {
     heard: Heard,
     /// Whether anything was read of what comes now: its beginning may take its time.
     has_begun: bool,
-    /// Of the list of references, then of all that follows.
-    budget: Budget,
 }
 
 /// What came from the other end.
@@ -37,6 +35,8 @@ struct Heard {
     /// Not yet read by libgit2.
     output: Vec<Bytes>,
     said: Vec<u8>,
+    /// For the list of references, then for all that follows.
+    budget: Budget,
     status: Option<u32>,
     is_refused: bool,
     has_ended: bool,
@@ -44,9 +44,14 @@ struct Heard {
 
 impl Heard {
     /// Waits for the next message.
-    async fn more(&mut self) {
+    async fn more(&mut self) -> Result<(), Trouble> {
         match self.reader.wait().await {
-            Some(ChannelMsg::Data { data }) => self.output.push(data),
+            Some(ChannelMsg::Data { data }) => {
+                self.budget.spend(data.len())?;
+                if !data.is_empty() {
+                    self.output.push(data);
+                }
+            }
             Some(ChannelMsg::ExtendedData { data, .. }) => {
                 let room = SAID_BYTES_MAX.saturating_sub(self.said.len());
                 self.said.extend_from_slice(data.get(..room).unwrap_or(&data));
@@ -58,6 +63,7 @@ impl Heard {
             // The end of the output may come before what says how it ended.
             Some(_) => {}
         }
+        Ok(())
     }
 
     /// Why the program ended, if it did not do so by its own will.
@@ -90,17 +96,17 @@ fn of_program(said: String) -> Trouble {
 impl Conversation {
     pub(super) fn new(bridge: Arc<Bridge>, channel: Channel<Msg>) -> Self {
         let (reader, writer) = channel.split();
-        let budget = Budget::of("list of references", bridge.limits.references);
         let heard = Heard {
             reader,
             output: Vec::new(),
             said: Vec::new(),
+            budget: Budget::of("list of references", bridge.limits.references),
             status: None,
             is_refused: false,
             has_ended: false,
         };
         let writer = Some(writer);
-        Self { bridge, writer, next: Vec::new(), heard, has_begun: false, budget }
+        Self { bridge, writer, next: Vec::new(), heard, has_begun: false }
     }
 
     /// Sends what was written. While the other end has no room for it, what it says is heard, or both would wait.
@@ -108,7 +114,7 @@ impl Conversation {
         let bytes = mem::take(&mut self.next);
         let (Some(writer), false) = (&self.writer, bytes.is_empty()) else { return Ok(()) };
         self.bridge.sent(bytes.len());
-        self.budget = Budget::of("answer of the server", self.bridge.limits.answer);
+        self.heard.budget = Budget::of("answer of the server", self.bridge.limits.answer);
         self.has_begun = false;
         let heard = &mut self.heard;
         self.bridge.wait(self.bridge.timeouts.between, async {
@@ -121,7 +127,7 @@ impl Conversation {
                 tokio::select! {
                     biased;
                     sent = &mut sending => return sent.map_err(super::of_error),
-                    () = heard.more() => {}
+                    heard = heard.more() => heard?,
                 }
             }
         })
@@ -134,13 +140,14 @@ impl Conversation {
         let heard = &mut self.heard;
         self.bridge.wait(limit, async {
             while heard.output.is_empty() && !heard.has_ended {
-                heard.more().await;
+                heard.more().await?;
             }
             Ok(())
         })?;
         self.has_begun = true;
         let Some(first) = heard.output.first_mut() else {
             heard.ended()?;
+            self.bridge.ended_early();
             return Ok(0);
         };
         let count = first.len().min(buffer.len());
@@ -149,7 +156,6 @@ impl Conversation {
             heard.output.remove(0);
         }
         self.bridge.received(count);
-        self.budget.spend(count)?;
         Ok(count)
     }
 }
