@@ -12,11 +12,12 @@ use super::super::store::Place;
 use super::caches::Item;
 use super::carry::{Carried, Carry};
 use super::writes::{Job, May, Print, drop_finalizers};
-use super::{Placement, Placing};
+use super::{Placement, Placing, aggregate};
 use crate::cluster::ClusterError;
 use crate::core::placement::{self, Turn};
 use crate::core::placement::{
-    Chooser, Clash, DestinationSeen, PlacementSeen, Plan, Seen, WorkSeen, clashes, schedule,
+    Chooser, Clash, DestinationSeen, Mode, PlacementSeen, Plan, Seen, Setup, WorkSeen, clashes,
+    schedule,
 };
 use crate::exit;
 
@@ -127,6 +128,21 @@ impl Pass<'_> {
         store.is_some_and(|store| self.placing.stores.is_open(store) == Some(true))
     }
 
+    /// Has the one file of a Destination written.
+    fn aggregate(&mut self, destination: &DestinationSeen, setup: &Setup, item: &Item) {
+        let name: Arc<str> = destination.name.as_str().into();
+        match self.placing.aggregates.ask(&name, item) {
+            May::WaitForEnd => {}
+            May::NotBefore(until) => {
+                self.wake_at = Some(self.wake_at.map_or(until, |known| known.min(until)));
+            }
+            May::Begin => match self.placing.stores.admit(&setup.store, item) {
+                Some(writer) => aggregate::begin(self.shared, name, setup.clone(), writer),
+                None => self.placing.aggregates.waive(&name),
+            },
+        }
+    }
+
     /// Begins all writes that are due.
     async fn write(
         &mut self,
@@ -168,6 +184,11 @@ impl Pass<'_> {
                 continue;
             }
             let Ok(setup) = &destination.setup else { continue };
+            let item = Item::Work(self.at.clone());
+            if let Mode::Aggregated { .. } = setup.mode {
+                self.aggregate(destination, setup, &item);
+                continue;
+            }
             match self.placing.writes.may(&at, &Print::of(&placement, setup)) {
                 May::WaitForEnd => continue,
                 May::NotBefore(until) => {
@@ -176,7 +197,6 @@ impl Pass<'_> {
                 }
                 May::Begin => {}
             }
-            let item = Item::Work(self.at.clone());
             let Some(writer) = self.placing.stores.admit(&setup.store, &item) else { continue };
             let whole = carried.whole.remove(&placement.name);
             let whole = whole.filter(|one| one.generation() == Some(placement.generation));
