@@ -153,7 +153,7 @@ impl Remote {
         }
         let Some(scratch) = &self.scratch else { return Err(Trouble::Stopped.into()) };
         let known = self.known.filter(|known| match age {
-            Age::Any => self.crowded == 0,
+            Age::Any => self.crowded == 0 && (known.is_ours || known.when.elapsed() < TRUST),
             Age::AtMost(age) => known.when.elapsed() < age,
         });
         if let Some(known) = known {
