@@ -24,6 +24,7 @@ mod kills;
 #[allow(dead_code, reason = "shared with benches/load")]
 mod load;
 mod manager;
+mod placing;
 mod pods;
 mod proxy;
 mod races;

@@ -17,12 +17,13 @@ use super::caches::{Fed, Item};
 use super::carry::status_of;
 use super::stores::{Check, OpenedWith};
 use super::writer::Writer;
+use super::writes::said;
 use crate::cluster::{Reads as _, chance};
 use crate::contract::Object;
 use crate::core::placement::{StoreHealth, StoreRef, store_status};
 use crate::destination::secret_of;
 use crate::effect;
-use crate::exit::{self, Fault};
+use crate::exit;
 use crate::store::Trouble;
 
 /// Longest look at a store. Its own steps are shorter.
@@ -181,14 +182,6 @@ impl Look<'_> {
                 }
             }
         }
-    }
-}
-
-/// An error as one text for people: what, why, what to do.
-fn said(error: &dyn Fault) -> String {
-    match error.hint() {
-        Some(hint) => format!("{}; {hint}", exit::chain(error)),
-        None => exit::chain(error),
     }
 }
 

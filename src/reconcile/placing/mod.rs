@@ -4,6 +4,7 @@
 //! Everything is decided from what is seen, as everywhere in `reconcile`: a WorkPlacement is written when its status says so of
 //! its own generation, so whoever leads next goes on where the one before was stopped.
 
+mod aggregate;
 mod caches;
 mod carry;
 mod checks;
@@ -25,6 +26,7 @@ use super::shared::Shared;
 use crate::cluster::chance;
 use crate::cluster::live::watch::{Heard, Watch};
 use crate::core::placement::{Chooser, StoreRef};
+use aggregate::Aggregates;
 use caches::{Caches, Fed, Item, Wake};
 use stores::Stores;
 use writes::Writes;
@@ -55,6 +57,7 @@ pub(super) struct Placing {
     queue: Queue<Item>,
     stores: Stores,
     writes: Writes,
+    aggregates: Aggregates,
     /// What is being written and checked; none of it may go on once we lead no more.
     tasks: Mutex<JoinSet<()>>,
 }
@@ -158,6 +161,7 @@ impl Placing {
         self.queue.clear();
         self.stores.clear();
         self.writes.clear();
+        self.aggregates.clear();
     }
 
     /// Gives nothing out any more.

@@ -12,11 +12,12 @@ use super::super::store::Place;
 use super::caches::Item;
 use super::carry::{Carried, Carry};
 use super::writes::{Job, May, Print, drop_finalizers};
-use super::{Placement, Placing};
+use super::{Placement, Placing, aggregate};
 use crate::cluster::ClusterError;
 use crate::core::placement::{self, Turn};
 use crate::core::placement::{
-    Chooser, Clash, DestinationSeen, PlacementSeen, Plan, Seen, WorkSeen, clashes, schedule,
+    Chooser, Clash, DestinationSeen, Mode, PlacementSeen, Plan, Seen, Setup, WorkSeen, clashes,
+    schedule,
 };
 use crate::exit;
 
@@ -127,6 +128,35 @@ impl Pass<'_> {
         store.is_some_and(|store| self.placing.stores.is_open(store) == Some(true))
     }
 
+    /// Has the one file of a Destination written.
+    fn aggregate(&mut self, destination: &DestinationSeen, setup: &Setup, item: &Item) {
+        let name: Arc<str> = destination.name.as_str().into();
+        match self.placing.aggregates.ask(&name, item) {
+            May::WaitForEnd => {}
+            May::NotBefore(until) => {
+                self.wake_at = Some(self.wake_at.map_or(until, |known| known.min(until)));
+            }
+            May::Begin => match self.placing.stores.admit(&setup.store, item) {
+                Some(writer) => aggregate::begin(self.shared, name, setup.clone(), writer),
+                None => self.placing.aggregates.waive(&name),
+            },
+        }
+    }
+
+    /// Whether the folder of a WorkPlacement is that of another one as well, so that it may not be written, or not deleted. Kratix
+    /// gives two requests of one name the same.
+    fn is_of_others(&self, placement: &PlacementSeen) -> bool {
+        // One without a folder at all is told by the write.
+        if placement.placed().folder().is_err() {
+            return false;
+        }
+        let caches = self.placing.caches();
+        match placement.is_going {
+            true => caches.folders.is_shared(placement),
+            false => !caches.folders.may_write(placement),
+        }
+    }
+
     /// Begins all writes that are due.
     async fn write(
         &mut self,
@@ -168,6 +198,18 @@ impl Pass<'_> {
                 continue;
             }
             let Ok(setup) = &destination.setup else { continue };
+            let item = Item::Work(self.at.clone());
+            if let Mode::Aggregated { .. } = setup.mode {
+                self.aggregate(destination, setup, &item);
+                continue;
+            }
+            if setup.mode == Mode::Nested && self.is_of_others(&placement) {
+                // What is there belongs to who was there first, and stays; one that stays gets a folder of its own by its plan.
+                if placement.is_going {
+                    drop_finalizers(self.shared, &at, &placement.uid).await?;
+                }
+                continue;
+            }
             match self.placing.writes.may(&at, &Print::of(&placement, setup)) {
                 May::WaitForEnd => continue,
                 May::NotBefore(until) => {
@@ -176,7 +218,6 @@ impl Pass<'_> {
                 }
                 May::Begin => {}
             }
-            let item = Item::Work(self.at.clone());
             let Some(writer) = self.placing.stores.admit(&setup.store, &item) else { continue };
             let whole = carried.whole.remove(&placement.name);
             let whole = whole.filter(|one| one.generation() == Some(placement.generation));

@@ -20,7 +20,7 @@ use crate::core::placement::{
     self, Content, DestinationSeen, Outcome, Piece, PlacementSeen, Setup, after_write,
 };
 use crate::effect;
-use crate::exit::{self, Fault as _};
+use crate::exit::{self, Fault};
 use crate::store::{Applied, StoreError};
 
 /// How often a status is written anew that somebody else's write has crossed.
@@ -251,38 +251,7 @@ impl Job {
     async fn written(&self, shared: &Shared, applied: &Applied) -> Result<(), Failure> {
         let version = applied.version.as_ref().map(|version| version.0.as_str());
         let outcome = Outcome::Written { generation: self.placement.generation, version };
-        self.say(shared, outcome).await.map_err(Failure::Cluster)
-    }
-
-    /// Says in the status what has come of it.
-    async fn say(&self, shared: &Shared, outcome: Outcome<'_>) -> Result<(), ClusterError> {
-        for _ in 0..TRIES_MAX {
-            if !shared.tenure.holds() {
-                return Ok(());
-            }
-            let known = shared.placing.as_ref().and_then(|one| one.caches().placement(&self.at));
-            let Some(known) = known else { return Ok(()) };
-            let seen = known.seen();
-            // Its folder or Destination may have changed while it was written: then it is written again.
-            if seen.uid != self.placement.uid
-                || Print::of(&seen, &self.setup).folder
-                    != Print::of(&self.placement, &self.setup).folder
-            {
-                return Ok(());
-            }
-            let Some((status, event)) = after_write(&seen, outcome, shared.now()) else {
-                return Ok(());
-            };
-            let object = known.object();
-            if status_of(shared, Fed::Placements, &object, &status).await?.is_some() {
-                if let Some(event) = event {
-                    let instance = &shared.settings.instance;
-                    effect::tell(&shared.cluster, &object, &event, instance, shared.now()).await;
-                }
-                return Ok(());
-            }
-        }
-        Ok(())
+        say(shared, &self.at, &self.placement, outcome).await.map_err(Failure::Cluster)
     }
 
     /// Says why it has failed, in the log, in the status, and to the store.
@@ -295,11 +264,7 @@ impl Job {
                 } else {
                     self.succeeded(shared);
                 }
-                let text = exit::chain(error);
-                match error.hint() {
-                    Some(hint) => format!("{text}; {hint}"),
-                    None => text,
-                }
+                said(error)
             }
             Failure::Layout(text) => {
                 self.succeeded(shared);
@@ -318,9 +283,49 @@ impl Job {
             workplacement = %self.placement.name, namespace = %self.placement.namespace,
             destination = %self.destination.name, "failed to write, will be tried again: {text}"
         );
-        if let Err(error) = self.say(shared, Outcome::Failed { error: &text }).await {
+        if let Err(error) =
+            say(shared, &self.at, &self.placement, Outcome::Failed { error: &text }).await
+        {
             debug!("failed to say so in the status: {}", exit::chain(&error));
         }
+    }
+}
+
+/// Says in the status of a WorkPlacement what has come of writing it as it was.
+pub(super) async fn say(
+    shared: &Shared,
+    at: &Place,
+    written: &PlacementSeen,
+    outcome: Outcome<'_>,
+) -> Result<(), ClusterError> {
+    for _ in 0..TRIES_MAX {
+        let known = shared.placing.as_ref().and_then(|one| one.caches().placement(at));
+        let Some(known) = known.filter(|_| shared.tenure.holds()) else { return Ok(()) };
+        let seen = known.seen();
+        // Its folder may have changed while it was written: then it is written again.
+        if seen.uid != written.uid || seen.placed().folder != written.placed().folder {
+            return Ok(());
+        }
+        let Some((status, event)) = after_write(&seen, outcome, shared.now()) else {
+            return Ok(());
+        };
+        let object = known.object();
+        if status_of(shared, Fed::Placements, &object, &status).await?.is_some() {
+            if let Some(event) = event {
+                let instance = &shared.settings.instance;
+                effect::tell(&shared.cluster, &object, &event, instance, shared.now()).await;
+            }
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// An error as one text for people: what, why, what to do.
+pub(super) fn said(error: &dyn Fault) -> String {
+    match error.hint() {
+        Some(hint) => format!("{}; {hint}", exit::chain(error)),
+        None => exit::chain(error),
     }
 }
 

@@ -34,7 +34,7 @@ impl Reconciler {
         let folder = tempfile::tempdir().unwrap();
         let address = free_address();
         let child = Command::new(env!("CARGO_BIN_EXE_bookend"))
-            .args(["reconcile", "--listen", &address])
+            .args(["reconcile", "--no-placement", "--listen", &address])
             .env_clear()
             .envs([("HOSTNAME", name), ("PIPELINE_ADAPTER_IMG", "example.com/bookend:1")])
             .env("KUBECONFIG", kubeconfig)

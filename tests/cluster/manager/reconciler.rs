@@ -55,7 +55,7 @@ impl Reconciler {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = Command::new(env!("CARGO_BIN_EXE_bookend"));
         command
-            .args(["reconcile", "--status-layout", "flat", "--rights", &rights()])
+            .args(["reconcile", "--no-placement", "--status-layout", "flat", "--rights", &rights()])
             .args(["--alone", "--listen", &format!("127.0.0.1:{port}")])
             .env("KUBECONFIG", own)
             .env("PIPELINE_ADAPTER_IMG", "localhost/adapter:1")

@@ -4,7 +4,7 @@
 
 mod kit;
 mod older;
-mod process;
+pub(crate) mod process;
 
 use std::time::{Duration, Instant};
 

@@ -12,14 +12,20 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 
 /// `bookend reconcile`, ended when dropped.
-pub(super) struct Reconciler {
+pub(crate) struct Reconciler {
     process: Child,
     folder: TempDir,
     port: u16,
 }
 
 impl Reconciler {
+    /// Runs Promises and requests, and leaves Works to the test.
     pub(super) fn start(arguments: &[&str]) -> Self {
+        Self::start_placing(&[&["--no-placement"], arguments].concat())
+    }
+
+    /// Places Works as well.
+    pub(crate) fn start_placing(arguments: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let process = Command::new(env!("CARGO_BIN_EXE_bookend"))
@@ -48,7 +54,7 @@ impl Reconciler {
     }
 
     /// Requests to the API server, by verb, kind and code.
-    pub(super) fn calls(&self) -> BTreeMap<String, u64> {
+    pub(crate) fn calls(&self) -> BTreeMap<String, u64> {
         let text = self.get("/metrics");
         let lines = text.lines().filter_map(|line| {
             let (call, count) =
@@ -70,13 +76,13 @@ impl Reconciler {
     }
 
     /// Ends it without a warning.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
     /// Ends it as Kubernetes would, and expects a good end.
-    pub(super) fn ends_well(mut self) {
+    pub(crate) fn ends_well(mut self) {
         kill(Pid::from_raw(i32::try_from(self.process.id()).unwrap()), Signal::SIGTERM).unwrap();
         let status = self.process.wait().unwrap();
         assert!(status.success(), "{status}: {}", self.log());

@@ -1,0 +1,206 @@
+//! The one file of a Destination with `aggregatedYAML`: written whole from all of its WorkPlacements, once for however many of
+//! them have changed (contract.md 10.4).
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::super::shared::Shared;
+use super::super::store::{Place, place};
+use super::caches::Item;
+use super::stores::pause;
+use super::writer::{Writer, is_of_store};
+use super::writes::{May, drop_finalizers, files, said, say};
+use crate::cluster::{ClusterError, Reads as _, chance};
+use crate::contract::{Object, kinds, labels};
+use crate::core::placement::{Outcome, Piece, PlacementSeen, Setup, aggregated, label_value};
+use crate::exit;
+use crate::store::StoreError;
+
+/// What is being written, and what could not be, by Destination.
+#[derive(Debug, Default)]
+pub(super) struct Aggregates(Mutex<HashMap<Arc<str>, Entry>>);
+
+#[derive(Debug, Default)]
+struct Entry {
+    is_running: bool,
+    /// Whether somebody has asked since it began.
+    again: bool,
+    /// Who is woken at its end.
+    items: BTreeSet<Item>,
+    failures: u32,
+    until: Option<Instant>,
+}
+
+impl Aggregates {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks for the file to be written; whoever may begin does so.
+    pub(super) fn ask(&self, destination: &Arc<str>, item: &Item) -> May {
+        let mut all = self.lock();
+        let entry = all.entry(Arc::clone(destination)).or_default();
+        if let Some(until) = entry.until.filter(|until| Instant::now() < *until) {
+            return May::NotBefore(until);
+        }
+        entry.items.insert(item.clone());
+        if entry.is_running {
+            entry.again = true;
+            return May::WaitForEnd;
+        }
+        (entry.is_running, entry.until) = (true, None);
+        May::Begin
+    }
+
+    /// Gives the turn back that was given by [`Aggregates::ask`], unused.
+    pub(super) fn waive(&self, destination: &str) {
+        self.lock().remove(destination);
+    }
+
+    /// Ends one write; returns who is woken, or `None` when it is to be written once more.
+    fn ended(&self, destination: &str, is_well: bool) -> Option<BTreeSet<Item>> {
+        let mut all = self.lock();
+        let entry = all.get_mut(destination)?;
+        if !is_well {
+            entry.until = Some(Instant::now() + pause(entry.failures, chance::number()));
+            entry.failures = entry.failures.saturating_add(1);
+            (entry.is_running, entry.again) = (false, false);
+            return Some(std::mem::take(&mut entry.items));
+        }
+        if std::mem::take(&mut entry.again) {
+            return None;
+        }
+        all.remove(destination).map(|entry| entry.items)
+    }
+
+    /// Forgets what ran: it does no more.
+    pub(super) fn clear(&self) {
+        self.lock().clear();
+    }
+}
+
+/// Why the file is not as it should be.
+enum Failure {
+    Store(StoreError),
+    Layout(String),
+    Cluster(ClusterError),
+}
+
+/// Writes the file of a Destination, in a task of its own, until nobody asks any more.
+pub(super) fn begin(shared: &Arc<Shared>, name: Arc<str>, setup: Setup, writer: Arc<Writer>) {
+    let Some(placing) = &shared.placing else { return };
+    let task_shared = Arc::clone(shared);
+    placing.spawn(async move {
+        let shared = &task_shared;
+        let Some(placing) = &shared.placing else { return };
+        loop {
+            let write = Write { shared, name: &name, setup: &setup, writer: &writer };
+            let done = write.run().await;
+            if let Err(failure) = &done {
+                warn!(destination = &*name, "failed to write its file: {}", told(failure));
+            }
+            if let Some(items) = placing.aggregates.ended(&name, done.is_ok()) {
+                match &done {
+                    Err(Failure::Store(error)) if is_of_store(&error.trouble) => {
+                        for item in &items {
+                            placing.close(shared, &setup.store, item);
+                        }
+                    }
+                    _ => {}
+                }
+                for item in items {
+                    placing.add(shared, item);
+                }
+                return;
+            }
+        }
+    });
+}
+
+struct Write<'a> {
+    shared: &'a Arc<Shared>,
+    name: &'a Arc<str>,
+    setup: &'a Setup,
+    writer: &'a Writer,
+}
+
+impl Write<'_> {
+    async fn run(&self) -> Result<(), Failure> {
+        let label = label_value(self.name);
+        let selector = [(labels::TARGET_DESTINATION, Some(&*label))];
+        let kind = kinds::WORK_PLACEMENT;
+        let all = self.shared.cluster.list(&kind, None, &selector).await;
+        let all = all.map_err(Failure::Cluster)?;
+        let all: Vec<(PlacementSeen, Object)> = all
+            .into_iter()
+            .map(|object| (PlacementSeen::from_object(&object), object))
+            .filter(|(seen, _)| *seen.destination == **self.name)
+            .collect();
+        let pieces = all.iter().filter(|(seen, _)| !seen.is_going);
+        let pieces: Vec<Piece<'_>> = pieces
+            .map(|(seen, object)| Piece { placed: seen.placed(), files: files(object) })
+            .collect();
+        let made = aggregated(self.setup, self.name, &pieces);
+        drop(pieces);
+        let made = made
+            .map_err(|error| Failure::Layout(format!("{}; {}", exit::chain(&error), error.hint())));
+        let done = match made {
+            Ok(Some((change, left_out))) => {
+                for one in left_out {
+                    warn!(
+                        workplacement = one.name,
+                        namespace = one.namespace,
+                        path = one.path,
+                        "left out of the one file of its Destination: {}",
+                        one.why
+                    );
+                }
+                self.writer.write(change).await.map_err(Failure::Store)
+            }
+            Ok(None) => return Ok(()),
+            Err(failure) => Err(failure),
+        };
+        if let Some(placing) = &self.shared.placing
+            && !matches!(&done, Err(Failure::Store(error)) if is_of_store(&error.trouble))
+        {
+            for item in placing.stores.written(&self.setup.store) {
+                placing.add(self.shared, item);
+            }
+        }
+        let error = done.as_ref().err().map(told);
+        let version = done.as_ref().ok().and_then(|applied| applied.version.as_ref());
+        for (seen, object) in &all {
+            let at: Place = place(object);
+            let said = match (&error, seen.is_going) {
+                (None, true) => drop_finalizers(self.shared, &at, &seen.uid).await,
+                (None, false) => {
+                    let version = version.map(|version| version.0.as_str());
+                    let outcome = Outcome::Written { generation: seen.generation, version };
+                    // All are in the new version; only those that have changed say so.
+                    if seen.needs_write() {
+                        say(self.shared, &at, seen, outcome).await
+                    } else {
+                        Ok(())
+                    }
+                }
+                (Some(error), false) if seen.needs_write() => {
+                    say(self.shared, &at, seen, Outcome::Failed { error }).await
+                }
+                (Some(_), _) => Ok(()),
+            };
+            said.map_err(Failure::Cluster)?;
+        }
+        done.map(|_| ())
+    }
+}
+
+fn told(failure: &Failure) -> String {
+    match failure {
+        Failure::Store(error) => said(error),
+        Failure::Layout(text) => text.clone(),
+        Failure::Cluster(error) => said(error),
+    }
+}

@@ -1,0 +1,158 @@
+//! `bookend reconcile` places Works on a real API server, in a real bucket: versitygw, whose objects are files of a folder.
+
+mod kit;
+
+use serde_json::json;
+
+use kit::{World, group, work};
+
+#[test]
+#[ignore = "needs a cluster and versitygw: tests/cluster/run"]
+fn a_work_is_placed_changed_and_deleted_and_then_nothing_is_asked() {
+    let world = World::new();
+    let reconciler = world.reconcile();
+    world.destination("dev-1", json!({"env": "dev"}), json!({"path": "dev"}));
+    let canaries = [
+        "dev/dependencies/kratix-canary-namespace.yaml",
+        "dev/resources/kratix-canary-configmap.yaml",
+    ];
+    world.wait_files(&canaries);
+    world.put(&work("one", &[group(".", "dev", &["a.yaml", "d/b.yaml"])]));
+    let home = "dev/resources/team-a/vault/one/main/5058f";
+    let files = |names: &[&str]| {
+        let mut all: Vec<String> = names.iter().map(|name| format!("{home}/{name}")).collect();
+        all.extend(canaries.map(str::to_owned));
+        all
+    };
+    world.wait_files(&files(&["a.yaml", "d/b.yaml"]));
+    world.wait_says("one", "Ready", "All workplacements scheduled successfully");
+    world.put(&work("one", &[group(".", "dev", &["c.yaml"])]));
+    world.wait_files(&files(&["c.yaml"]));
+    world.wait_says("one", "Ready", "All workplacements scheduled successfully");
+    // That nothing happens takes time to see.
+    let before = reconciler.calls();
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    assert_eq!(reconciler.calls(), before, "a settled world is quiet");
+    world.delete("one");
+    world.wait_files(&canaries);
+    world.wait_for("the Work to be gone", || world.says("one").is_none());
+    reconciler.ends_well();
+}
+
+#[test]
+#[ignore = "needs a cluster and versitygw: tests/cluster/run"]
+fn groups_wait_for_a_destination_stay_where_they_are_and_go_with_it() {
+    let world = World::new();
+    let _reconciler = world.reconcile();
+    let quiet = |more: serde_json::Value| {
+        let mut spec = json!({"initWorkloads": {"enabled": false}});
+        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        spec
+    };
+    world.destination("dev-1", json!({"env": "dev"}), quiet(json!({"path": "dev"})));
+    let groups = [group(".", "dev", &["a.yaml"]), group("baz", "prod", &["baz/x.yaml"])];
+    world.put(&work("one", &groups));
+    let first = "dev/resources/team-a/vault/one/main/5058f/a.yaml";
+    world.wait_files(&[first]);
+    let none =
+        "No matching destination found for workloadGroups: [73feffa4b7f6bb68e44cf984c85f6e88]";
+    world.wait_says("one", "Pending", none);
+    let prod = json!({"path": "prod", "filepath": {"mode": "none"}, "cleanup": "all"});
+    world.destination("prod-1", json!({"env": "prod"}), quiet(prod));
+    let state = "prod/.kratix/team-a-one.prod-1-73fef.yaml";
+    world.wait_files(&[first, "prod/baz/x.yaml", state]);
+    world.wait_says("one", "Ready", "All workplacements scheduled successfully");
+    // A state file that somebody has removed holds nothing up.
+    world.relabel("dev-1", json!({"env": null}));
+    world.wait_says("one", "Misplaced", "Target destination no longer matches destinationSelectors for workloadGroups: [5058f1af8388633f609cadb75a75dc9d]");
+    world.relabel("dev-1", json!({"env": "dev"}));
+    world.wait_says("one", "Ready", "All workplacements scheduled successfully");
+    world.delete_destination("prod-1");
+    world.wait_files(&[first]);
+    world.wait_says("one", "Pending", none);
+    world.put(&work("one", &groups[..1]));
+    world.wait_says("one", "Ready", "All workplacements scheduled successfully");
+}
+
+#[test]
+#[ignore = "needs a cluster and versitygw: tests/cluster/run"]
+fn one_file_holds_all_documents_of_a_destination() {
+    let world = World::new();
+    let _reconciler = world.reconcile();
+    let spec = json!({
+        "path": "all", "filepath": {"mode": "aggregatedYAML"}, "initWorkloads": {"enabled": false},
+    });
+    world.destination("dev-1", json!({"env": "dev"}), spec);
+    for name in ["one", "two", "three"] {
+        world.put(&work(name, &[group(".", "dev", &["a.yaml"])]));
+    }
+    for name in ["one", "two", "three"] {
+        world.wait_says(name, "Ready", "All workplacements scheduled successfully");
+    }
+    assert_eq!(world.read("all/aggregated.yaml").matches("file: a.yaml").count(), 3);
+    world.delete("two");
+    world.wait_for("its documents to be gone", || {
+        world.read("all/aggregated.yaml").matches("file: a.yaml").count() == 2
+    });
+    world.delete("one");
+    world.delete("three");
+    world.wait_files(&[] as &[&str]);
+}
+
+#[test]
+#[ignore = "needs a cluster and versitygw: tests/cluster/run"]
+fn what_a_store_does_not_take_is_written_once_it_does() {
+    let mut world = World::new();
+    world.password("wrong");
+    let _reconciler = world.reconcile();
+    let spec = json!({"path": "dev", "initWorkloads": {"enabled": false}});
+    world.destination("dev-1", json!({"env": "dev"}), spec);
+    world.put(&work("one", &[group(".", "dev", &["a.yaml"])]));
+    world.wait_for("the store to say so", || world.store_is("False"));
+    world.wait_says("one", "Pending", "All workplacements scheduled successfully");
+    world.password("secretsecret");
+    let one = "dev/resources/team-a/vault/one/main/5058f/a.yaml";
+    world.wait_files(&[one]);
+    world.wait_for("the store to be ready", || world.store_is("True"));
+    world.stop_store();
+    world.put(&work("two", &[group(".", "dev", &["a.yaml"])]));
+    world.wait_for("the store to say so", || world.store_is("False"));
+    world.start_store();
+    world.wait_files(&[one, "dev/resources/team-a/vault/two/main/5058f/a.yaml"]);
+    for name in ["one", "two"] {
+        world.wait_says(name, "Ready", "All workplacements scheduled successfully");
+    }
+}
+
+#[test]
+#[ignore = "needs a cluster and versitygw: tests/cluster/run"]
+fn whoever_leads_next_goes_on_where_the_one_before_was_killed() {
+    let world = World::new();
+    let spec = json!({"path": "dev", "initWorkloads": {"enabled": false}});
+    world.destination("dev-1", json!({"env": "dev"}), spec);
+    let mut first = world.reconcile();
+    let names: Vec<String> = (0..60).map(|number| format!("r{number}")).collect();
+    for name in &names {
+        world.put(&work(name, &[group(".", "dev", &["a.yaml", "b.yaml"])]));
+    }
+    world.wait_for("some to be written", || world.files().len() > 20);
+    first.kill();
+    for name in &names[..20] {
+        world.put(&work(name, &[group(".", "dev", &["c.yaml"])]));
+    }
+    for name in &names[20..30] {
+        world.delete(name);
+    }
+    let _second = world.reconcile();
+    let expected: Vec<String> = names
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| !(20..30).contains(at))
+        .flat_map(|(at, name)| {
+            let files: &[&str] = if at < 20 { &["c.yaml"] } else { &["a.yaml", "b.yaml"] };
+            let home = format!("dev/resources/team-a/vault/{name}/main/5058f");
+            files.iter().map(move |file| format!("{home}/{file}")).collect::<Vec<_>>()
+        })
+        .collect();
+    world.wait_files(&expected);
+}
