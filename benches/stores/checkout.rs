@@ -25,7 +25,7 @@ pub(crate) fn run(arguments: &Arguments) -> Figures {
     static DONE: AtomicBool = AtomicBool::new(false);
     let watcher = thread::spawn(|| {
         while !DONE.load(Ordering::Relaxed) {
-            watch()
+            watch();
         }
     });
     let begun = Instant::now();

@@ -126,6 +126,16 @@ pub struct Run {
     /// Write status.yaml, and each Work with its files, into this folder
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Write the files of all Works into this state store too, once no stage has failed; `--action delete` takes them out.
+    /// URLs and credentials are those of `writer --to`
+    #[arg(long, value_name = "URL")]
+    pub to: Option<String>,
+    /// Which files
+    #[command(flatten)]
+    pub files: StoreFiles,
+    /// How
+    #[command(flatten)]
+    pub store: StoreFlags,
     /// Start this for the container NAME, instead of its `command` or of what its image starts
     #[arg(long = "stage", value_name = "NAME=COMMAND", value_parser = crate::local::run::parse_stage_command)]
     pub stages: Vec<(String, Vec<String>)>,

@@ -2,10 +2,10 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tracing::warn;
 
 use super::args::{self, Common, WorkOutput};
@@ -50,14 +50,14 @@ pub(super) async fn run(
     };
     let ask = Ask { action, status_key: args.direct.version_status.clone() };
     let job = Job { common, args, context: step::context(layout), writer, ask };
-    let is_stopped = AtomicBool::new(false);
+    let (stopped, is_stopped) = watch::channel(false);
     let work = job.in_place(&is_stopped);
     tokio::pin!(work);
     tokio::select! {
         done = &mut work => done,
         signal = stop => {
-            is_stopped.store(true, Ordering::Relaxed);
             warn!(signal, "asked to stop");
+            let _ = stopped.send(true);
             match tokio::time::timeout(GRACE, work).await {
                 Ok(done) => done,
                 Err(_) => {
@@ -71,7 +71,7 @@ pub(super) async fn run(
 
 impl Job<'_> {
     /// Finds the store, with or without a cluster.
-    async fn in_place(&self, is_stopped: &AtomicBool) -> Result<Exit, AnyFault> {
+    async fn in_place(&self, is_stopped: &watch::Receiver<bool>) -> Result<Exit, AnyFault> {
         let direct = &self.args.direct;
         let lease = direct.lease_namespace().filter(|_| !self.args.preview.preview);
         if direct.destination.is_none() && lease.is_none() {
@@ -90,7 +90,7 @@ impl Job<'_> {
         &self,
         cluster: &impl Cluster,
         lease: Option<&str>,
-        is_stopped: &AtomicBool,
+        is_stopped: &watch::Receiver<bool>,
     ) -> Result<Exit, AnyFault> {
         let lease = lease.map(|namespace| (cluster, namespace));
         let Some(name) = &self.args.direct.destination else {
@@ -112,7 +112,7 @@ impl Job<'_> {
     async fn by_url<C: Cluster>(
         &self,
         lease: Option<(&C, &str)>,
-        is_stopped: &AtomicBool,
+        is_stopped: &watch::Receiver<bool>,
     ) -> Result<Exit, AnyFault> {
         let direct = &self.args.direct;
         let scratch = stores::scratch(&direct.store, &self.context.layout);
@@ -132,7 +132,7 @@ impl Job<'_> {
         &self,
         to: To<'_, S>,
         lease: Option<(&C, &str)>,
-        is_stopped: &AtomicBool,
+        is_stopped: &watch::Receiver<bool>,
     ) -> Result<Exit, AnyFault> {
         let Self { context, writer, ask, .. } = self;
         if self.args.preview.preview {
@@ -140,7 +140,7 @@ impl Job<'_> {
             print(&told(&published, &to, self.args.output))?;
             return Ok(Exit::Done);
         }
-        let may_go_on = || !is_stopped.load(Ordering::Relaxed);
+        let may_go_on = || !*is_stopped.borrow();
         let publish = direct::publish(context, writer, ask, &to, &may_go_on);
         let publish = steps::within("writer", publish);
         let published = match lease {
@@ -150,7 +150,16 @@ impl Job<'_> {
                 let times = lease::Times::default();
                 let instance = stores::instance();
                 let mut queue = lease::Queue::new(cluster, namespace, &name, &instance, times);
-                queue.during(publish).await?
+                let mut stop = is_stopped.clone();
+                let asked_to_stop = tokio::select! {
+                    _ = queue.take() => false,
+                    _ = stop.wait_for(|stopped| *stopped) => true,
+                };
+                if asked_to_stop {
+                    queue.leave().await;
+                    return Ok(Exit::Terminated);
+                }
+                queue.with(publish).await?
             }
         };
         if let Published::Done(applied) = &published {

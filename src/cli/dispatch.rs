@@ -5,16 +5,13 @@ use std::time::Instant;
 
 use tracing::info;
 
-use super::args::{self, Cli, Command, Common, Output};
+use super::args::{self, Cli, Command, Common};
 use super::step::{self, Step};
-use super::{AnyFault, direct, install, placed, reconcile, settings, sidecar};
+use super::{AnyFault, direct, install, local, placed, reconcile, settings, sidecar};
 use crate::cluster::Cluster;
 use crate::cluster::folder::FolderCluster;
 use crate::cluster::live::{Effort, LiveCluster};
 use crate::exit::{Exit, Fault};
-use crate::local::engine::Process;
-use crate::local::report::Ending;
-use crate::local::{self, render, run};
 use crate::steps::Clock;
 use crate::{logging, show};
 
@@ -72,7 +69,7 @@ pub(super) async fn command(
         }
         Command::Writer(args) => Step::writer(common, &args)?,
         Command::Status(args) => Step::status(common, &args)?,
-        Command::Run(args) => return local_run(common, *args).await,
+        Command::Run(args) => return local::run(common, *args).await,
         Command::Reconcile(args) => return reconcile::run(common, *args, stop).await,
         Command::Sidecar(args) => return sidecar::run(common, &args, stop).await,
         Command::Install(args) => {
@@ -100,25 +97,9 @@ pub(super) async fn command(
         .await
 }
 
-/// Runs a workflow here. The report is printed whether or not a stage failed; a failure is told after it.
-async fn local_run(common: &Common, args: args::Run) -> Result<Exit, AnyFault> {
-    let echo = args.verbose.then_some(logging::to_stderr as fn(&str));
-    let engine = Process { echo, ..Process::new(std::env::vars_os()) };
-    let output = args.output;
-    let report = run::run(&settings::run(common, args), &engine, Clock::System).await?;
-    print(&match output {
-        Output::Text => render::render(&report),
-        Output::Json => format!("{:#}\n", render::to_json(&report)),
-    })?;
-    match report.ending {
-        Ending::Failed(failure) => Err(failure.into()),
-        Ending::Done | Ending::Suspended { .. } => Ok(Exit::Done),
-    }
-}
-
 /// Prints Promises in today's form; what could not be translated is a note, not a part of the result.
 fn migrate(args: &args::Migrate) -> Result<Exit, AnyFault> {
-    let migrated = local::migrate::migrate(&args.promise)?;
+    let migrated = crate::local::migrate::migrate(&args.promise)?;
     migrated.notes.iter().for_each(|note| logging::to_stderr(&format!("note: {note}\n")));
     print(&migrated.text)?;
     Ok(Exit::Done)

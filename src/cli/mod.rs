@@ -5,6 +5,7 @@ pub mod argv0;
 mod direct;
 mod dispatch;
 pub mod install;
+mod local;
 mod placed;
 mod process;
 pub mod reconcile;
@@ -24,14 +25,14 @@ use crate::contract::layout;
 use crate::exit::{Exit, Fault};
 use crate::logging::Format;
 use crate::telemetry::Telemetry;
-use crate::{local, logging, report};
+use crate::{logging, report};
 use args::{Cli, Level};
 
 /// Runs the program with these arguments, the first of which is its own name, and returns how it ended.
 pub fn main(arguments: Vec<OsString>) -> Exit {
     // The child of the process engine: it must be alone in its process when it enters its namespaces.
-    if arguments.get(1).is_some_and(|word| word == local::engine::STAGE_WORD) {
-        return local::engine::stage_main();
+    if arguments.get(1).is_some_and(|word| word == crate::local::engine::STAGE_WORD) {
+        return crate::local::engine::stage_main();
     }
     let cli = match parse(argv0::with_subcommand(arguments)) {
         Ok(cli) => cli,

@@ -50,6 +50,7 @@ mod store_contract;
 mod tidy;
 mod writer;
 mod writer_input;
+mod writing;
 mod yaml;
 mod yaml_write;
 

@@ -6,6 +6,9 @@
 //! The order of those who wait stands in an annotation of the Lease. Clocks are never compared: a holder is taken for dead
 //! when the Lease has not been renewed for its duration, by the clock of the one who waits.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -98,6 +101,11 @@ impl<'a, C: Cluster> Queue<'a, C> {
     /// Does `work` when it is our turn, renews the Lease meanwhile and gives it back.
     pub async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
         self.take().await;
+        self.with(work).await
+    }
+
+    /// Does `work` now, renews the Lease meanwhile if we hold it, and gives it back.
+    pub async fn with<T>(&mut self, work: impl Future<Output = T>) -> T {
         let done = tokio::select! {
             done = work => done,
             never = self.keep() => match never {},
@@ -222,7 +230,7 @@ impl<'a, C: Cluster> Queue<'a, C> {
     }
 
     /// Takes us out of those who wait.
-    async fn leave(&self) {
+    pub async fn leave(&self) {
         let left = self.change(false, |lease| {
             let mut names = waiting(lease);
             names.retain(|name| *name != self.identity);
@@ -299,6 +307,3 @@ fn claim(lease: &mut Object, holder: &str, duration: Duration, is_new: bool) {
         spec.insert("leaseTransitions".into(), before.map_or(0, |count| count + 1).into());
     }
 }
-
-#[cfg(test)]
-mod tests;

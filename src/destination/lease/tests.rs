@@ -1,4 +1,4 @@
-//! Who goes first, who is passed over, and who has waited long enough.
+//! Turns, their order, and holders that die.
 
 use super::*;
 use crate::cluster::Reads as _;

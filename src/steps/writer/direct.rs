@@ -23,6 +23,9 @@ use crate::steps::status::FILE_BYTES_MAX;
 use crate::store::foresee::{Foreseen, foresee};
 use crate::store::{Applied, FILE_BYTES_MAX as STORE_FILE_BYTES_MAX, Store, StoreError, edits};
 
+/// Largest file of an object that is looked into: etcd takes none of a tenth of it, whoever indented it.
+const OBJECT_FILE_BYTES_MAX: u64 = 16 << 20;
+
 /// Where the writer writes itself.
 #[derive(Debug)]
 pub struct To<'a, S> {
@@ -134,6 +137,21 @@ pub async fn survey<S: Store>(
     }
 }
 
+/// Takes out all that an object has written here, by whatever pipeline.
+pub async fn remove_all<S: Store>(
+    to: &To<'_, S>,
+    output: &Output<'_>,
+    may_go_on: &(dyn Fn() -> bool + Send + Sync),
+) -> Result<Applied, WriterError> {
+    let no_place = |source: PathError| WriterError::Place { store: to.shown.clone(), source };
+    let trace = output.trace(&to.base, &to.mode).map_err(no_place)?;
+    let edits = removal(to, trace).await.map_err(WriterError::Store)?;
+    let name = output.resource.unwrap_or(output.promise).to_owned();
+    let change = Change { name, about: about(output, None), edits };
+    let mut answers = to.store.apply(&[change], may_go_on).await;
+    answers.pop().unwrap_or_else(|| Err(no_answer(&to.shown))).map_err(WriterError::Store)
+}
+
 impl<S> To<'_, S> {
     /// Whether what is written here comes to nothing but a look.
     fn is_for_dry_runs(&self) -> bool {
@@ -200,7 +218,8 @@ async fn change<S: Store>(
             vec![output.put(&to.base, &to.mode, groups).map_err(no_place)?]
         }
     };
-    let about = about(&output, to.destination.as_ref());
+    let mut about = about(&output, to.destination.as_ref());
+    about.extend(words_of_object(context));
     Ok(Asked::Change(Change { name: identity.identifier(), about, edits }))
 }
 
@@ -230,6 +249,23 @@ fn about(output: &Output<'_>, destination: Option<&Object>) -> BTreeMap<String, 
     ];
     let known = all.into_iter().filter_map(|(key, value)| Some((key, value?)));
     known.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+/// What the object says of itself, where it can be seen: a stage has its file, the writer's own container has not.
+fn words_of_object(context: &Context) -> BTreeMap<String, String> {
+    let mut words = BTreeMap::new();
+    let document = read::document(&context.layout.object_path(), OBJECT_FILE_BYTES_MAX);
+    let Ok(Some(document)) = document else { return words };
+    for (map, family) in [("labels", "label"), ("annotations", "annotation")] {
+        let Some(Node::Map(entries)) = document.field("metadata").and_then(|one| one.field(map))
+        else {
+            continue;
+        };
+        for (key, value) in entries {
+            words.extend(value.text().map(|text| (format!("{family}:{key}"), text)));
+        }
+    }
+    words
 }
 
 /// Returns the groups with files that are read when they are written.

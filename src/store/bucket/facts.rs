@@ -117,6 +117,24 @@ impl Facts {
         Ok(())
     }
 
+    /// Looks again whether the folders hold what they shall: a writer that died can have sent what comes in only now.
+    pub(super) async fn still_so(&self, store: &BucketStore) -> Result<bool, Trouble> {
+        for folder in &self.folders {
+            let found = list(store, folder).await?;
+            let known = self.there.keys().filter(|at| at.is_in(folder)).count();
+            let same = |(at, seen): (&StorePath, &Seen)| {
+                let known = self.there.get(at);
+                known.is_some_and(|known| {
+                    known.bytes == seen.bytes && (known.tag == seen.tag || known.tag.is_empty())
+                })
+            };
+            if found.len() != known || !found.iter().all(same) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     pub(super) fn known(&self) -> &Known {
         &self.known
     }

@@ -69,6 +69,14 @@ pub struct BucketStore {
     knows_conditions: AtomicBool,
 }
 
+/// What was done for a change, in all its attempts.
+#[derive(Debug, Default)]
+struct Made {
+    /// Files written, and their sizes.
+    written: BTreeMap<StorePath, u64>,
+    deleted: usize,
+}
+
 /// How it is found out, without a trace, whether objects can be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Probe {
@@ -151,59 +159,69 @@ impl BucketStore {
         may_go_on: &(dyn Fn() -> bool + Send + Sync),
     ) -> Result<Applied, Trouble> {
         let mut wait = AGAIN.0;
+        let mut made = Made::default();
         for attempts in 1..=ATTEMPTS_MAX {
             if attempts > 1 {
                 tokio::time::sleep(jittered(wait)).await;
                 wait = wait.saturating_mul(2).min(AGAIN.1);
             }
-            match self.once(change, may_go_on).await {
+            match self.once(change, &mut made, may_go_on).await {
                 Err(put::Stop::Raced) => {}
                 Err(put::Stop::Trouble(trouble)) => return Err(trouble),
-                Ok(applied) => return Ok(Applied { attempts, ..applied }),
+                Ok((files, version)) => {
+                    made.written.retain(|at, _| files.contains(at));
+                    return Ok(Applied {
+                        version: Some(version),
+                        written: made.written.len(),
+                        deleted: made.deleted,
+                        unchanged: files.len().saturating_sub(made.written.len()),
+                        bytes: made.written.values().sum(),
+                        attempts,
+                    });
+                }
             }
         }
         Err(Trouble::Raced { attempts: ATTEMPTS_MAX })
     }
 
+    /// Makes a change of what is there now; returns its files and what names their state.
     async fn once(
         &self,
         change: &Change,
+        made: &mut Made,
         may_go_on: &(dyn Fn() -> bool + Send + Sync),
-    ) -> Result<Applied, put::Stop> {
+    ) -> Result<(BTreeSet<StorePath>, Version), put::Stop> {
         let needs = edits::needs(change);
         let mut facts = Facts::of(self, &needs).await?;
         let steps = edits::resolve(change, facts.known())?;
         facts.look_at(self, &steps).await?;
 
         let mut files = BTreeSet::new();
-        let mut written = BTreeMap::new();
-        let mut deleted = 0_usize;
+        let mut is_changed = false;
         for phase in steps.phases {
             files.extend(phase.puts.iter().map(|file| file.at.clone()));
-            let puts = self.put_all(phase.puts, &facts, may_go_on).await?;
-            for (at, put) in puts {
+            for (at, put) in self.put_all(phase.puts, &facts, may_go_on).await? {
                 if put.written {
-                    written.insert(at.clone(), put.seen.bytes);
+                    is_changed = true;
+                    made.written.insert(at.clone(), put.seen.bytes);
                 }
                 facts.is_now(at, put.seen);
             }
             let there: Vec<StorePath> =
                 phase.deletes.into_iter().filter(|at| facts.seen(at).is_some()).collect();
-            deleted = deleted.saturating_add(there.len());
             self.delete_all(&there, may_go_on).await?;
+            is_changed |= !there.is_empty();
+            made.deleted = made.deleted.saturating_add(there.len());
             for at in there {
                 files.remove(&at);
                 facts.is_gone(&at);
             }
         }
-        Ok(Applied {
-            version: Some(version(files.iter().map(|at| (at, facts.seen(at))))),
-            written: written.len(),
-            deleted,
-            unchanged: files.len().saturating_sub(written.len()),
-            bytes: written.values().sum(),
-            attempts: 1,
-        })
+        if is_changed && !facts.still_so(self).await? {
+            return Err(put::Stop::Raced);
+        }
+        let version = version(files.iter().map(|at| (at, facts.seen(at))));
+        Ok((files, version))
     }
 
     async fn delete_all(

@@ -174,6 +174,21 @@ async fn parts_of_two_writers_are_both_there_whoever_is_first() {
 }
 
 #[tokio::test]
+async fn what_a_writer_that_died_had_sent_and_comes_in_late_does_not_stay() {
+    for (late, deleted) in [("g/stray", 1), ("g/a", 0)] {
+        let fake = Fake::default();
+        let store = store(&fake, "");
+        let given = [("g/a", "1"), ("g/b", "1")];
+        made(&store, &folder("g", &given[..1])).await;
+        fake.interfere(late, "from the dead");
+        let applied = made(&store, &folder("g", &given)).await;
+        assert_eq!((applied.attempts, applied.deleted), (2, deleted), "{late}");
+        assert_eq!(fake.keys(), ["g/a", "g/b"]);
+        assert_eq!(fake.text("g/a"), "1");
+    }
+}
+
+#[tokio::test]
 async fn a_server_without_conditions_or_metadata_is_written_without() {
     let fake = Fake::default();
     fake.no_metadata.store(true, Ordering::Relaxed);

@@ -21,6 +21,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// How often a server may say that the branch has moved when it has not, before it is believed to refuse.
 const STUCK_MAX: u32 = 3;
+/// And for how long: somebody may hold the lock of the branch meanwhile.
+const STUCK_TIME: Duration = Duration::from_secs(2);
 /// How often a scratch repository that is damaged is fetched again.
 const DAMAGED_MAX: u32 = 2;
 /// How often a push is tried again whose end nobody knows.
@@ -72,7 +74,7 @@ impl Work {
         may_go_on: &(dyn Fn() -> bool + Send + Sync),
     ) -> Result<(), Trouble> {
         let mut age = Age::Any;
-        let mut stuck: (Option<Oid>, u32) = (None, 0);
+        let mut stuck: (Option<Oid>, u32, Instant) = (None, 0, Instant::now());
         let mut unsure: Option<Unsure> = None;
         let mut times_unsure = 0_u32;
         let mut damaged = 0_u32;
@@ -97,9 +99,12 @@ impl Work {
                     continue;
                 }
                 Ok(Pushed::Raced(says)) => {
-                    stuck =
-                        if stuck.0 == old { (old, stuck.1.saturating_add(1)) } else { (old, 1) };
-                    if let Some(says) = says.filter(|_| stuck.1 > STUCK_MAX) {
+                    stuck = match stuck.0 == old {
+                        true => (old, stuck.1.saturating_add(1), stuck.2),
+                        false => (old, 1, Instant::now()),
+                    };
+                    let is_stuck = stuck.1 > STUCK_MAX && stuck.2.elapsed() > STUCK_TIME;
+                    if let Some(says) = says.filter(|_| is_stuck) {
                         return Err(Trouble::Refused(says));
                     }
                 }

@@ -56,6 +56,28 @@ fn the_promise_may_come_from_stdin_and_the_result_be_json() {
 }
 
 #[test]
+fn a_run_can_write_into_a_store_but_not_when_a_stage_has_failed() {
+    needs_namespaces!();
+    let case = resource(&pipeline("p", "echo x > /kratix/output/x"));
+    let arguments = ["promise.yaml", "request.yaml", "--to", "dir:store"];
+    let output = command(&case, &arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let told = text(&output.stdout);
+    assert!(told.ends_with("files: 1 written, 0 deleted, 0 unchanged in dir:store\n"), "{told}");
+    let requests = case.dir.path().join("store/resources");
+    let found = walkdir::WalkDir::new(&requests).into_iter().map(Result::unwrap);
+    let files: Vec<_> = found.filter(|entry| entry.file_type().is_file()).collect();
+    assert_eq!(files.len(), 1);
+    assert!(files[0].path().ends_with("p/5058f/x"), "{:?}", files[0].path());
+    leaves_nothing(&case);
+
+    let case = resource(&pipeline("p", "echo x > /kratix/output/x; exit 1"));
+    let output = command(&case, &arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(6));
+    assert!(!case.dir.path().join("store").exists());
+}
+
+#[test]
 fn verbose_shows_lines_as_they_come() {
     needs_namespaces!();
     let case = resource(&pipeline("p", "echo one; echo two >&2"));

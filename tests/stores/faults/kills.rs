@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::site::{Kind, Site};
 use super::{Output, Random, laid_down, numbers, output};
+use crate::remotes::wait_for;
 
 /// Writers at once.
 const WRITERS: u64 = 4;
@@ -135,6 +136,11 @@ fn writes_and_dies(
                 }
             }
             child.wait().unwrap();
+            // A bucket knows no order: what the dead have sent must have come in before others are sure to be the last. A pod
+            // takes longer to start again than that.
+            if let Some(gateway) = &site.gateway {
+                wait_for("the server", || gateway.is_done_with_the_gone());
+            }
         } else {
             ends_well(child);
             let took = begun.elapsed();

@@ -101,6 +101,18 @@ impl Gateway {
             .count()
     }
 
+    /// Whether it has come to the end of all that was sent by clients which are gone: until then it has not closed its side of
+    /// their connections.
+    pub(crate) fn is_done_with_the_gone(&self) -> bool {
+        const CLOSE_WAIT: &str = "08";
+        let own = format!(":{:04X}", self.port);
+        let connections = fs::read_to_string("/proc/net/tcp").unwrap();
+        !connections.lines().any(|line| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            matches!(fields[..], [_, local, _, CLOSE_WAIT, ..] if local.ends_with(&own))
+        })
+    }
+
     /// Ends it at once.
     pub(crate) fn kill(&mut self) {
         _ = self.child.kill();

@@ -38,9 +38,9 @@ async fn a_commit_says_who_and_why() {
         ("promise", "redis"),
         ("resource", "cache"),
         ("namespace", "team-a"),
-        ("annotation:ticket", "OPS-1\n\nSigned-off-by: root\nauthor x <x> 0 +0000"),
-        ("annotation:who", " Ann <root@x>\n"),
-        ("annotation:mail", "ann@example.com>\ncommitter x"),
+        ("annotation/ticket", "OPS-1\n\nSigned-off-by: root\nauthor x <x> 0 +0000"),
+        ("annotation/who", " Ann <root@x>\n"),
+        ("annotation/mail", "ann@example.com>\ncommitter x"),
     ];
     commit(&bare, settings, about(whole("w", "a", Some("1")), &known)).await;
     let show = |format: &str| bare.git(&["log", "-1", &format!("--format={format}"), "main"]);
@@ -57,7 +57,7 @@ async fn a_name_or_address_that_is_empty_is_no_obstacle() {
     let bare = Bare::new();
     let settings = CommitSettings {
         committer_name: Some(" ".into()),
-        author_name: Some("{user}".into()),
+        author_name: Some("{work}".into()),
         update: Some("{label:absent}".into()),
         ..CommitSettings::default()
     };
