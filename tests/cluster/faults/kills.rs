@@ -21,7 +21,8 @@ const HAND_OVER_MAX: Duration = Duration::from_secs(15);
 #[test]
 #[ignore = "needs a cluster: tests/cluster/run"]
 fn a_leader_that_is_killed_again_and_again_starts_nothing_twice() {
-    let kills = std::env::var(KILLS_SET).map_or(KILLS, |text| text.parse().unwrap());
+    let kills =
+        std::env::var_os(KILLS_SET).map_or(KILLS, |text| text.to_str().unwrap().parse().unwrap());
     play(async move {
         let chance = Chance::new(seed());
         let scene = Scene::set("killed", 2, Duration::from_millis(1500)).await;
