@@ -143,6 +143,20 @@ impl Pass<'_> {
         }
     }
 
+    /// Whether the folder of a WorkPlacement is that of another one as well, so that it may not be written, or not deleted. Kratix
+    /// gives two requests of one name the same.
+    fn is_of_others(&self, placement: &PlacementSeen) -> bool {
+        // One without a folder at all is told by the write.
+        if placement.placed().folder().is_err() {
+            return false;
+        }
+        let caches = self.placing.caches();
+        match placement.is_going {
+            true => caches.folders.is_shared(placement),
+            false => !caches.folders.may_write(placement),
+        }
+    }
+
     /// Begins all writes that are due.
     async fn write(
         &mut self,
@@ -187,6 +201,13 @@ impl Pass<'_> {
             let item = Item::Work(self.at.clone());
             if let Mode::Aggregated { .. } = setup.mode {
                 self.aggregate(destination, setup, &item);
+                continue;
+            }
+            if setup.mode == Mode::Nested && self.is_of_others(&placement) {
+                // What is there belongs to who was there first, and stays; one that stays gets a folder of its own by its plan.
+                if placement.is_going {
+                    drop_finalizers(self.shared, &at, &placement.uid).await?;
+                }
                 continue;
             }
             match self.placing.writes.may(&at, &Print::of(&placement, setup)) {

@@ -54,7 +54,13 @@ struct Remote {
 struct Known {
     tip: Option<Oid>,
     when: Instant,
+    /// Whether it is where we have put it.
+    is_ours: bool,
 }
+
+/// How long a tip that others have made is believed to be the last one: whoever had to wait for a turn meanwhile would begin
+/// with what is stale, and once more.
+const TRUST: Duration = Duration::from_secs(1);
 
 impl Branch {
     pub(super) fn remote(name: String, create: bool, way: Way, scratch_parent: PathBuf) -> Self {
@@ -147,7 +153,7 @@ impl Remote {
         }
         let Some(scratch) = &self.scratch else { return Err(Trouble::Stopped.into()) };
         let known = self.known.filter(|known| match age {
-            Age::Any => self.crowded == 0,
+            Age::Any => self.crowded == 0 && (known.is_ours || known.when.elapsed() < TRUST),
             Age::AtMost(age) => known.when.elapsed() < age,
         });
         if let Some(known) = known {
@@ -168,7 +174,7 @@ impl Remote {
             scratch.set_tip(tip, true)?;
             self.steps = self.steps.saturating_add(1);
         }
-        self.known = Some(Known { tip, when: Instant::now() });
+        self.known = Some(Known { tip, when: Instant::now(), is_ours: false });
         Ok((scratch.repository(), tip))
     }
 
@@ -184,7 +190,7 @@ impl Remote {
             Pushed::Done => {
                 scratch.set_tip(new, false)?;
                 self.steps = self.steps.saturating_add(1);
-                self.known = Some(Known { tip: Some(new), when: Instant::now() });
+                self.known = Some(Known { tip: Some(new), when: Instant::now(), is_ours: true });
             }
             Pushed::Damaged => self.scratch = None,
             Pushed::Raced(_) | Pushed::Refused(_) => {}
