@@ -7,8 +7,8 @@ use super::seen::PlacementSeen;
 /// What is to be done for a WorkPlacement that has to be written, or that goes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Turn<'a> {
-    /// [`change`](super::change()) of it, together with these others of the same Work: a file may have moved to one of them from
-    /// one that goes.
+    /// [`change`](super::change()) of it, together with these others of the same Work: a file may have moved between them, and
+    /// whoever had it must not delete it where it has come.
     Write(Vec<&'a PlacementSeen>),
     /// The one file of the Destination ([`aggregated`](super::aggregated())), of all its WorkPlacements that do not go.
     Aggregate,
@@ -31,7 +31,7 @@ pub fn turn<'a>(
         (Mode::Nested, true) if !has_folder || folders.is_shared(placement) => Turn::Nothing,
         // One without a folder is tried, so that it is told why.
         (Mode::Nested, false) if has_folder && !folders.may_write(placement) => Turn::NotYet,
-        (Mode::Plain, true) => {
+        (Mode::Plain, _) => {
             let stays = |one: &&PlacementSeen| {
                 !one.is_going
                     && one.destination == placement.destination
@@ -39,6 +39,6 @@ pub fn turn<'a>(
             };
             Turn::Write(of_work.iter().filter(stays).collect())
         }
-        (Mode::Nested | Mode::Plain, _) => Turn::Write(Vec::new()),
+        (Mode::Nested, _) => Turn::Write(Vec::new()),
     }
 }

@@ -158,6 +158,15 @@ impl Pass<'_> {
         }
     }
 
+    /// Whether another one of the Work is being written to the same Destination.
+    fn is_in_turn(&self, placement: &PlacementSeen, of_work: &[PlacementSeen]) -> bool {
+        of_work.iter().any(|other| {
+            other.name != placement.name
+                && other.destination == placement.destination
+                && self.placing.writes.is_running(&(self.at.0.clone(), other.name.as_str().into()))
+        })
+    }
+
     /// Begins all writes that are due.
     async fn write(
         &mut self,
@@ -207,6 +216,10 @@ impl Pass<'_> {
                 if placement.is_going {
                     drop_finalizers(self.shared, &at, &placement.uid).await?;
                 }
+                continue;
+            }
+            if setup.mode == Mode::Plain && self.is_in_turn(&placement, &of_work) {
+                // Each writes the others as well, which must not be older than what those have written. Its end wakes us.
                 continue;
             }
             match self.placing.writes.may(&at, &Print::of(&placement, setup)) {

@@ -11,13 +11,13 @@ use tracing::{debug, warn};
 use super::super::shared::Shared;
 use super::super::store::Place;
 use super::caches::{Fed, Item};
-use super::carry::{let_go, status_of};
+use super::carry::{let_go, note, status_of};
 use super::stores::pause;
 use super::writer::{Writer, is_of_store};
 use crate::cluster::{ClusterError, Reads as _, chance};
 use crate::contract::{Object, finalizers, kinds};
 use crate::core::placement::{
-    self, Content, DestinationSeen, Outcome, Piece, PlacementSeen, Setup, after_write,
+    self, Content, DestinationSeen, Outcome, Piece, Placed, PlacementSeen, Setup, after_write,
 };
 use crate::effect;
 use crate::exit::{self, Fault};
@@ -86,6 +86,11 @@ impl Writes {
         }
     }
 
+    /// Whether one runs.
+    pub(super) fn is_running(&self, at: &Place) -> bool {
+        matches!(self.lock().get(at), Some(Writing::Now))
+    }
+
     /// Begins one; returns how often the same has failed before.
     fn begin(&self, at: &Place, print: &Print) -> u32 {
         match self.lock().insert(at.clone(), Writing::Now) {
@@ -128,7 +133,7 @@ pub(super) struct Job {
     pub(super) item: Item,
     pub(super) placement: PlacementSeen,
     pub(super) why: Why,
-    /// Others of the same Work that are written in the same change, so that a file that moves to them stays.
+    /// Others of the same Work that are written in the same change, so that a file that moves between them stays.
     pub(super) beside: Vec<PlacementSeen>,
     pub(super) destination: DestinationSeen,
     pub(super) setup: Setup,
@@ -217,10 +222,16 @@ impl Job {
             _ => "",
         };
         let about = placement::about(&placed, work, &self.destination.name, None);
+        // One that cannot be written is told so by its own write, and holds nobody back.
+        let can_be = |one: &(Placed<'_>, Vec<_>)| {
+            let piece = Piece { placed: one.0, files: one.1.clone() };
+            placement::change(&self.setup, &self.placement.name, about.clone(), &[piece]).is_ok()
+        };
         let others = beside.iter().map(|(seen, files)| (seen.placed(), files.clone()));
+        let others = others.filter(can_be);
         let pieces = std::iter::once((placed, files)).chain(others);
         let pieces: Vec<_> = pieces.map(|(placed, files)| Piece { placed, files }).collect();
-        placement::change(&self.setup, &self.placement.name, about, &pieces)
+        placement::change(&self.setup, &self.placement.name, about.clone(), &pieces)
             .map_err(|error| Failure::Layout(format!("{}; {}", exit::chain(&error), error.hint())))
     }
 
@@ -237,6 +248,11 @@ impl Job {
                 continue;
             };
             let seen = PlacementSeen::from_object(&there);
+            if seen.generation != other.generation {
+                // What is written must be of one time: a file that has moved would be in both, or in none.
+                note(shared, Fed::Placements, &there);
+                return Err(Failure::Changed);
+            }
             // One that goes as well has nothing to keep.
             if !seen.is_going {
                 all.push((seen, files(&there)));

@@ -219,6 +219,28 @@ fn whole_files_and_parts() {
 }
 
 #[test]
+fn a_file_that_moves_between_two_that_stay_is_not_lost_whichever_is_written_first() {
+    let of = |name: &str, files: &[(&str, &str)]| Edit::Listed {
+        base: path("d"),
+        state: path(&format!("d/.kratix/{name}.yaml")),
+        files: files.iter().map(|(at, content)| file(at, content)).collect(),
+    };
+    // `x` is moved from `g` to `h`; each change holds the other as well.
+    let g = of("g", &[("d/y", "1")]);
+    let h = of("h", &[("d/x", "2"), ("d/z", "1")]);
+    for order in [[&g, &h], [&h, &g]] {
+        let mut store = files(&[]);
+        let both = [of("g", &[("d/x", "1"), ("d/y", "1")]), of("h", &[("d/z", "1")])];
+        assert!(make(&mut store, &change(both), usize::MAX));
+        for first in order {
+            let other = if *first == g { &h } else { &g };
+            assert!(make(&mut store, &change([first.clone(), other.clone()]), usize::MAX));
+            assert_eq!(store.get(&path("d/x")).map(Vec::as_slice), Some(b"2".as_slice()));
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_beside_each_other_is_refused() {
     for (edits, expect) in [
         (

@@ -177,12 +177,19 @@ fn in_mode_none_a_file_that_moves_between_groups_stays() {
     let going = PlacementSeen { is_going: true, ..all[0].clone() };
     let elsewhere = PlacementSeen { destination: "b".into(), ..all[1].clone() };
     let of_work = [going.clone(), all[1].clone(), elsewhere];
-    let with = |mode| {
+    let with = |one, mode| {
         let setup = Setup { mode, ..scene.destinations[0].setup.clone().unwrap() };
-        turn(&going, &setup, &scene.folders, &of_work)
+        turn(one, &setup, &scene.folders, &of_work)
     };
-    assert_eq!(with(Mode::Plain), Turn::Write(vec![&of_work[1]]));
-    assert_eq!(with(Mode::Nested), Turn::Write(vec![]));
+    assert_eq!(with(&going, Mode::Plain), Turn::Write(vec![&of_work[1]]));
+    assert_eq!(with(&going, Mode::Nested), Turn::Write(vec![]));
+    // Nor is it lost when both stay: whichever is written first knows of the other.
+    for (one, other) in [(&all[0], &all[1]), (&all[1], &all[0])] {
+        let setup = Setup { mode: Mode::Plain, ..scene.destinations[0].setup.clone().unwrap() };
+        assert_eq!(turn(one, &setup, &scene.folders, &all), Turn::Write(vec![other]));
+    }
+    // One that goes is not written by the others.
+    assert_eq!(with(&of_work[1], Mode::Plain), Turn::Write(vec![]));
     let file = StorePath::exact("all.yaml").unwrap();
-    assert_eq!(with(Mode::Aggregated { file }), Turn::Aggregate);
+    assert_eq!(with(&going, Mode::Aggregated { file }), Turn::Aggregate);
 }

@@ -1,0 +1,55 @@
+//! Who may write, and with what.
+
+use super::super::super::metrics::Metrics;
+use super::*;
+use crate::store::dir::DirStore;
+use crate::store::open::AnyStore;
+
+fn store() -> StoreRef {
+    StoreRef { is_bucket: false, name: "fleet".into() }
+}
+
+fn object(generation: i64) -> (String, i64) {
+    ("uid".into(), generation)
+}
+
+fn open(generation: i64) -> Opened {
+    let dir = AnyStore::Dir(DirStore::new("nowhere"));
+    let writer = Writer::over(dir, Metrics::default(), "fleet".into(), || true);
+    let with = OpenedWith { object: object(generation), ..OpenedWith::default() };
+    Opened { writer: Arc::new(writer), with }
+}
+
+fn item(name: &str) -> Item {
+    Item::Destination(name.into())
+}
+
+/// What a look that is due finds open.
+fn found(stores: &Stores, generation: i64) -> Option<Opened> {
+    match stores.begin_check(&store(), object(generation)) {
+        Check::Now(open) => open,
+        Check::Later(at) => panic!("not before {at:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_opened_is_not_taken_for_what_is_open() {
+    let stores = Stores::default();
+    assert!(found(&stores, 1).is_none());
+    let first = open(1);
+    stores.opened(&store(), first.clone(), None);
+    // The state store names another place, which cannot be opened; then it is looked at again.
+    for _ in 0..2 {
+        let known = found(&stores, 2).unwrap();
+        assert_eq!(known.with, first.with, "the old writer is known as the old one");
+        assert!(Arc::ptr_eq(&known.writer, &first.writer));
+        let until = stores.refused(&store(), object(2));
+        assert!(stores.admit(&store(), &item("a")).is_none());
+        assert!(matches!(stores.begin_check(&store(), object(2)), Check::Later(Some(_))));
+        tokio::time::advance(until - Instant::now()).await;
+    }
+    found(&stores, 2).unwrap();
+    let second = open(2);
+    stores.opened(&store(), second.clone(), None);
+    assert!(Arc::ptr_eq(&stores.admit(&store(), &item("a")).unwrap(), &second.writer));
+}
