@@ -9,6 +9,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tracing::{debug, info, warn};
 
 use super::leader::Times;
+use super::placing::commits;
 use super::placing::{PlacementFeed, Placing};
 use super::shared::Shared;
 use super::store::{Feed, LABELLED};
@@ -192,7 +193,11 @@ async fn refused(shared: &Shared, map: &Object, why: &str) {
 
 /// Reads the settings of the installation.
 fn config(map: &Object) -> Result<Config, String> {
-    Config::from_value(&document(map)?).map_err(|error| exit::chain(&error))
+    let config = Config::from_value(&document(map)?).map_err(|error| exit::chain(&error))?;
+    // The committer is named elsewhere.
+    commits(&config.commits, &Object::default())
+        .map_err(|error| format!("`git.commits`: {}", exit::chain(&error)))?;
+    Ok(config)
 }
 
 /// Returns the document with the settings.

@@ -103,7 +103,7 @@ impl Shared {
         info!("new settings of the installation");
         self.wake_all();
         if let Some(placing) = self.placing.as_ref().filter(|_| self.is_working()) {
-            placing.look_at_all();
+            placing.settings_changed();
         }
     }
 

@@ -1,5 +1,7 @@
 //! The shape of the document.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::{ResourceRequirements, SecurityContext};
 use serde::Deserialize;
 use serde_json::Value;
@@ -36,6 +38,34 @@ pub(super) struct JobOptions {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Git {
     pub(super) minimum_fetch_interval: String,
+    pub(super) commits: CommitTexts,
+}
+
+/// How commits are made: templates that nobody has read yet (docs/repositories.md). What is empty is as in Kratix, which passes
+/// all of it over.
+#[derive(Deserialize, Debug, Clone, PartialEq, Eq, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CommitTexts {
+    /// Message of a commit that writes.
+    pub message: String,
+    /// Message of a commit that only deletes.
+    pub delete_message: String,
+    /// The author.
+    pub author: AuthorTexts,
+    /// Trailers: keys, and templates of their values.
+    pub trailers: BTreeMap<String, String>,
+    /// Whether changes that are made at once share one commit.
+    pub together: bool,
+}
+
+/// Who is named as author of a commit: templates.
+#[derive(Deserialize, Debug, Clone, PartialEq, Eq, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AuthorTexts {
+    /// Name.
+    pub name: String,
+    /// Address.
+    pub email: String,
 }
 
 /// Settings that Kratix does not have, and passes over.

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::control::{DurationError, parse_go_duration};
 use super::sidecar;
 use super::strict::{self, StrictError};
+pub use document::{AuthorTexts, CommitTexts};
 use document::{Document, Git, StatusSidecar, to_json};
 
 /// Jobs kept of each pipeline when nothing else is said.
@@ -43,6 +44,8 @@ pub struct Config {
     pub state_store_interval: Option<SignedDuration>,
     /// How old what is known of a branch may be before it is fetched again.
     pub git_fetch_interval: SignedDuration,
+    /// How commits are made. Ours.
+    pub commits: CommitTexts,
     /// How long a Job may run before it has failed; `None` for as long as it likes. Ours: Kratix has no limit.
     pub job_deadline: Option<SignedDuration>,
     /// How much each of the three shared volumes of a pod may hold, a quantity of Kubernetes; `None` for no limit. Ours.
@@ -69,6 +72,7 @@ impl Default for Config {
             reconciliation_interval: INTERVAL,
             state_store_interval: Some(INTERVAL),
             git_fetch_interval: FETCH_INTERVAL,
+            commits: CommitTexts::default(),
             job_deadline: None,
             volume_size: None,
             status_sidecar: sidecar::Settings::default(),
@@ -163,6 +167,7 @@ impl Config {
         config.set_pod_ttl(workflows.job_options.pod_ttl_seconds_after_finished);
         config.set_interval(&document.reconciliation_interval)?;
         config.set_stores(&document.state_store_reconciliation_interval, &document.git)?;
+        config.commits = document.git.commits;
         config.set_job_deadline(document.bookend.job_deadline_seconds)?;
         config.ignore_known(value);
         Ok(config)

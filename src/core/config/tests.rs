@@ -31,7 +31,10 @@ fn every_setting_is_read() {
         "numberOfJobsToKeep": 2,
         "reconciliationInterval": "90m",
         "stateStoreReconciliationInterval": "20m",
-        "git": {"minimumFetchInterval": "0s"},
+        "git": {"minimumFetchInterval": "0s", "commits": {
+            "message": "{promise}", "deleteMessage": "gone", "together": true,
+            "author": {"name": "{work}", "email": "a@b"}, "trailers": {"Ticket": "{annotation:t}"},
+        }},
         "bookend": {"jobDeadlineSeconds": 600, "volumeSizeLimit": "1Gi", "statusSidecar": {
             "enabled": true, "failure": {"lines": 1000, "bytes": 100},
         }},
@@ -47,6 +50,13 @@ fn every_setting_is_read() {
         reconciliation_interval: SignedDuration::from_mins(90),
         state_store_interval: Some(SignedDuration::from_mins(20)),
         git_fetch_interval: SignedDuration::ZERO,
+        commits: CommitTexts {
+            message: "{promise}".into(),
+            delete_message: "gone".into(),
+            author: AuthorTexts { name: "{work}".into(), email: "a@b".into() },
+            trailers: [("Ticket".to_owned(), "{annotation:t}".to_owned())].into(),
+            together: true,
+        },
         job_deadline: Some(SignedDuration::from_mins(10)),
         volume_size: Some("1Gi".into()),
         status_sidecar: sidecar::Settings {
@@ -127,6 +137,14 @@ fn what_is_wrong_is_named() {
         (
             json!({"workflows": {"jobOptions": {"defaultBackoffLimit": -1}}}),
             "`workflows.jobOptions.defaultBackoffLimit` is `-1`, expected a number, 0 or more",
+        ),
+        (
+            json!({"git": {"commits": {"trailers": ["a"]}}}),
+            "failed to read the configuration: `git.commits.trailers`",
+        ),
+        (
+            json!({"git": {"commits": {"together": "yes"}}}),
+            "failed to read the configuration: `git.commits.together`",
         ),
         (
             json!({"bookend": {"jobDeadlineSeconds": 0}}),

@@ -15,7 +15,7 @@ use crate::contract::{finalizers, labels};
 /// Annotations that stay on a WorkPlacement as they are once they are there: a trace is that of its first write.
 const TRACE: [&str; 2] = [labels::TRACE_PARENT, labels::TRACE_STATE];
 /// What `kubectl` notes on an object is about that object alone.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+pub(super) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Decides which WorkPlacements a Work has, and what it says of itself. One group that cannot be placed does not hold back the
 /// others.

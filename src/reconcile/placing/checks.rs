@@ -114,7 +114,8 @@ impl Look<'_> {
             let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
             (text(secret.uid()), text(secret.resource_version()))
         });
-        let settings = format!("{:?}", self.shared.config().git_fetch_interval);
+        let config = self.shared.config();
+        let settings = format!("{:?} {:?}", config.git_fetch_interval, config.commits);
         let with = OpenedWith { object: self.object.clone(), secret: version, settings };
         let open = match open.filter(|open| open.with == with) {
             Some(open) => open,

@@ -27,6 +27,17 @@ struct Written {
     since: Timestamp,
 }
 
+/// Why a WorkPlacement is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// It is new, has changed, could not be written, or goes.
+    News,
+    /// It is written, elsewhere.
+    Moved,
+    /// It is written, and somebody may have changed what is there.
+    Again,
+}
+
 /// Whether somebody whose status says that all is written is written again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {

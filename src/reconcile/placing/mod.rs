@@ -8,6 +8,7 @@ mod aggregate;
 mod caches;
 mod carry;
 mod checks;
+mod commits;
 mod destinations;
 mod drift;
 mod known;
@@ -35,6 +36,7 @@ use stores::Stores;
 use writes::Writes;
 
 pub(super) use caches::Fed as PlacementFeed;
+pub(super) use commits::commits;
 
 /// How Works are placed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,7 +164,12 @@ impl Placing {
     }
 
     /// Asks for everybody to be looked at: settings have changed.
-    pub(super) fn look_at_all(&self) {
+    pub(super) fn settings_changed(&self) {
+        self.stores.look_again();
+        self.look_at_all();
+    }
+
+    fn look_at_all(&self) {
         let items = self.caches().items();
         for item in items {
             self.queue.add(item, Priority::Ordinary);

@@ -164,7 +164,7 @@ impl Stores {
                 _ => entry.next_check,
             });
         }
-        entry.is_checking = true;
+        (entry.is_checking, entry.next_check) = (true, None);
         Check::Now(entry.open.clone())
     }
 
@@ -179,7 +179,8 @@ impl Stores {
         let entry = all.entry(store.clone()).or_default();
         (entry.is_checking, entry.tried) = (false, open.with.object.clone());
         entry.open = Some(open);
-        entry.next_check = next_check;
+        // Somebody may have asked for another look meanwhile.
+        entry.next_check = entry.next_check.or(next_check);
         if matches!(entry.gate, Gate::Closed { .. }) && !entry.waiting.is_empty() {
             entry.gate = Gate::Trial(None);
             return entry.waiting.pop_first().into_iter().collect();
@@ -205,6 +206,13 @@ impl Stores {
         if let Some(entry) = self.lock().get_mut(store) {
             let waiting = std::mem::take(&mut entry.waiting);
             *entry = Entry { waiting, ..Entry::default() };
+        }
+    }
+
+    /// Has all that are open looked at anew: they may have to be opened otherwise.
+    pub(super) fn look_again(&self) {
+        for entry in self.lock().values_mut() {
+            entry.next_check = Some(Instant::now());
         }
     }
 

@@ -6,11 +6,11 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::super::metrics::Metrics;
 use super::super::shared::Shared;
+use super::commits;
 use crate::contract::Object;
 use crate::core::placement::{Change, StoreRef};
 use crate::destination;
 use crate::exit::{self, Fault};
-use crate::store::git::{CommitSettings, Commits};
 use crate::store::group::{Batch, Group, Limits};
 use crate::store::open::{AnyStore, Options, open};
 use crate::store::{Applied, Store, StoreError, Trouble};
@@ -96,12 +96,7 @@ impl Writer {
         secret: Option<&Object>,
     ) -> Result<Self, Box<dyn Fault + Send + Sync>> {
         let place = destination::place(named, store.clone(), secret).map_err(boxed)?;
-        let author = |field| store.text_at(&["spec", "gitAuthor", field]).map(str::to_owned);
-        let commits = Commits::new(CommitSettings {
-            committer_name: author("name"),
-            committer_email: author("email"),
-            ..CommitSettings::default()
-        });
+        let commits = commits(&shared.config().commits, store);
         let scratch = shared.settings.placement.as_ref().map(|one| one.scratch.clone());
         let options = Options {
             fetch_interval: shared.config().git_fetch_interval.unsigned_abs(),

@@ -12,6 +12,8 @@ use super::super::shared::Shared;
 use super::super::store::Place;
 use super::caches::{Fed, Item};
 use super::carry::{let_go, note, status_of};
+use super::commits;
+use super::drift::Why;
 use super::stores::pause;
 use super::writer::{Writer, is_of_store};
 use crate::cluster::{ClusterError, Reads as _, chance};
@@ -115,17 +117,6 @@ impl Writes {
     }
 }
 
-/// Why a WorkPlacement is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Why {
-    /// It is new, has changed, could not be written, or goes.
-    News,
-    /// It is written, elsewhere.
-    Moved,
-    /// It is written, and somebody may have changed what is there.
-    Again,
-}
-
 /// One write of one WorkPlacement.
 pub(super) struct Job {
     pub(super) at: Place,
@@ -189,7 +180,7 @@ impl Job {
                 false => files(&self.whole(shared).await?),
             };
             let beside = self.beside(shared).await?;
-            let change = self.change(files, &beside)?;
+            let change = self.change(shared, files, &beside)?;
             self.writer.write(change).await.map_err(Failure::Store)?
         };
         debug!(
@@ -213,15 +204,16 @@ impl Job {
 
     fn change(
         &self,
+        shared: &Shared,
         files: Vec<(String, Content)>,
         beside: &[(PlacementSeen, Vec<(String, Content)>)],
     ) -> Result<placement::Change, Failure> {
         let placed = self.placement.placed();
         let work = match &self.item {
-            Item::Work((_, name)) => name,
-            _ => "",
+            Item::Work(work) => Some(work),
+            _ => None,
         };
-        let about = placement::about(&placed, work, &self.destination.name, None);
+        let about = commits::about(shared, &self.placement, work);
         // One that cannot be written is told so by its own write, and holds nobody back.
         let can_be = |one: &(Placed<'_>, Vec<_>)| {
             let piece = Piece { placed: one.0, files: one.1.clone() };

@@ -33,6 +33,25 @@ fn found(stores: &Stores, generation: i64) -> Option<Opened> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_open_is_looked_at_again_when_settings_change() {
+    let stores = Stores::default();
+    let later = Instant::now() + Duration::from_secs(36_000);
+    assert!(found(&stores, 1).is_none());
+    stores.opened(&store(), open(1), Some(later));
+    let is_due = || !matches!(stores.begin_check(&store(), object(1)), Check::Later(_));
+    assert!(!is_due());
+    stores.look_again();
+    assert!(is_due());
+    // While it is looked at with what was so before.
+    stores.look_again();
+    assert!(!is_due(), "one looks at it");
+    stores.opened(&store(), open(1), Some(later));
+    assert!(is_due());
+    stores.opened(&store(), open(1), Some(later));
+    assert!(!is_due());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_could_not_be_opened_is_not_taken_for_what_is_open() {
     let stores = Stores::default();
     assert!(found(&stores, 1).is_none());
