@@ -180,6 +180,9 @@ impl Write<'_> {
                     let version = version.map(|version| version.0.as_str());
                     let outcome = Outcome::Written { generation: seen.generation, version };
                     // All are in the new version; only those that have changed say so.
+                    if let Some(placing) = &self.shared.placing {
+                        placing.drift.wrote(&at, self.setup, self.shared.now());
+                    }
                     if seen.needs_write() {
                         say(self.shared, &at, seen, outcome).await
                     } else {
@@ -193,8 +196,18 @@ impl Write<'_> {
             };
             said.map_err(Failure::Cluster)?;
         }
+        if done.is_ok()
+            && let Some(placing) = &self.shared.placing
+        {
+            placing.drift.wrote(&destination(self.name), self.setup, self.shared.now());
+        }
         done.map(|_| ())
     }
+}
+
+/// Where [`Drift`](super::drift::Drift) has a Destination.
+pub(super) fn destination(name: &str) -> Place {
+    (Box::default(), name.into())
 }
 
 fn told(failure: &Failure) -> String {

@@ -9,6 +9,7 @@ mod caches;
 mod carry;
 mod checks;
 mod destinations;
+mod drift;
 mod known;
 mod stores;
 mod work;
@@ -23,11 +24,13 @@ use tokio::task::JoinSet;
 use super::cache::Source;
 use super::queue::{Priority, Queue};
 use super::shared::Shared;
+use super::store::place;
 use crate::cluster::chance;
 use crate::cluster::live::watch::{Heard, Watch};
 use crate::core::placement::{Chooser, StoreRef};
 use aggregate::Aggregates;
 use caches::{Caches, Fed, Item, Wake};
+use drift::Drift;
 use stores::Stores;
 use writes::Writes;
 
@@ -58,6 +61,7 @@ pub(super) struct Placing {
     stores: Stores,
     writes: Writes,
     aggregates: Aggregates,
+    drift: Drift,
     /// What is being written and checked; none of it may go on once we lead no more.
     tasks: Mutex<JoinSet<()>>,
 }
@@ -93,7 +97,12 @@ impl Placing {
                 Heard::There(object) | Heard::Changed(object) => {
                     caches.put(Source::Watch, fed, object)
                 }
-                Heard::Gone(object) => caches.remove(fed, object),
+                Heard::Gone(object) => {
+                    if matches!(fed, Fed::Placements | Fed::Destinations) {
+                        self.drift.forget(&place(object));
+                    }
+                    caches.remove(fed, object)
+                }
                 Heard::Listed => caches.end_list(fed),
             }
         };
@@ -139,16 +148,25 @@ impl Placing {
         }
     }
 
+    fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Runs a task for as long as we lead.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tasks = self.tasks();
         while tasks.try_join_next().is_some() {}
         tasks.spawn(task);
     }
 
     /// Begins anew with what is known.
-    pub(super) fn begin_anew(&self) {
-        self.stand_by();
+    pub(super) async fn begin_anew(&self) {
+        self.stand_by().await;
+        self.look_at_all();
+    }
+
+    /// Asks for everybody to be looked at: settings have changed.
+    pub(super) fn look_at_all(&self) {
         let items = self.caches().items();
         for item in items {
             self.queue.add(item, Priority::Ordinary);
@@ -156,12 +174,15 @@ impl Placing {
     }
 
     /// Ends all tasks and forgets who was to be looked at: somebody else may lead now.
-    pub(super) fn stand_by(&self) {
-        *self.tasks.lock().unwrap_or_else(PoisonError::into_inner) = JoinSet::new();
+    pub(super) async fn stand_by(&self) {
+        let mut tasks = std::mem::take(&mut *self.tasks());
+        // None of them may note anything after what is noted was forgotten.
+        tasks.shutdown().await;
         self.queue.clear();
         self.stores.clear();
         self.writes.clear();
         self.aggregates.clear();
+        self.drift.clear();
     }
 
     /// Gives nothing out any more.

@@ -115,12 +115,24 @@ impl Writes {
     }
 }
 
+/// Why a WorkPlacement is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// It is new, has changed, could not be written, or goes.
+    News,
+    /// It is written, elsewhere.
+    Moved,
+    /// It is written, and somebody may have changed what is there.
+    Again,
+}
+
 /// One write of one WorkPlacement.
 pub(super) struct Job {
     pub(super) at: Place,
     /// Who is woken at its end.
     pub(super) item: Item,
     pub(super) placement: PlacementSeen,
+    pub(super) why: Why,
     /// Others of the same Work that are written in the same change, so that a file that moves between them stays.
     pub(super) beside: Vec<PlacementSeen>,
     pub(super) destination: DestinationSeen,
@@ -188,7 +200,14 @@ impl Job {
         if self.placement.is_going {
             drop_finalizers(shared, &self.at, &self.placement.uid).await.map_err(Failure::Cluster)
         } else {
-            self.written(shared, &applied).await
+            // Nobody has touched it: what is said of it holds.
+            if self.why != Why::Again || applied.written + applied.deleted > 0 {
+                self.written(shared, &applied).await?;
+            }
+            if let Some(placing) = &shared.placing {
+                placing.drift.wrote(&self.at, &self.setup, shared.now());
+            }
+            Ok(())
         }
     }
 
