@@ -61,8 +61,10 @@ mod tests {
         let store = Object::default();
         let fault = |texts: CommitTexts| commits(&texts, &store).err().map(|e| e.to_string());
         assert_eq!(fault(CommitTexts::default()), None);
-        let good =
-            CommitTexts { message: "{promise} [{annotation:x}]".into(), ..Default::default() };
+        let good = CommitTexts {
+            message: concat!("{promise} [{annotation", ":x}]").into(),
+            ..Default::default()
+        };
         assert_eq!(fault(good), None);
         for (texts, expected) in [
             (CommitTexts { message: "{what}".into(), ..Default::default() }, "asks for `what`"),
