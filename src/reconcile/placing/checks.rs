@@ -33,7 +33,9 @@ const CHECK_TIME_MAX: Duration = Duration::from_secs(120);
 pub(super) fn over(shared: &Arc<Shared>, placing: &Placing, store: &StoreRef) -> Outcome {
     let known = placing.caches().store(store);
     let Some(known) = known.filter(|known| !super::super::known::is_going(known)) else {
-        placing.stores.forget(store);
+        for item in placing.stores.forget(store) {
+            placing.add(shared, item);
+        }
         placing.add_destinations(shared, store);
         return Outcome::Done(None);
     };

@@ -30,6 +30,7 @@ use crate::cluster::live::watch::{Heard, Watch};
 use crate::core::placement::{Chooser, StoreRef};
 use aggregate::Aggregates;
 use caches::{Caches, Fed, Item, Wake};
+use destinations::Busy;
 use drift::Drift;
 use stores::Stores;
 use writes::Writes;
@@ -61,6 +62,7 @@ pub(super) struct Placing {
     stores: Stores,
     writes: Writes,
     aggregates: Aggregates,
+    destinations: Busy,
     drift: Drift,
     /// What is being written and checked; none of it may go on once we lead no more.
     tasks: Mutex<JoinSet<()>>,
@@ -182,6 +184,7 @@ impl Placing {
         self.stores.clear();
         self.writes.clear();
         self.aggregates.clear();
+        self.destinations.clear();
         self.drift.clear();
     }
 

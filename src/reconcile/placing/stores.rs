@@ -189,12 +189,15 @@ impl Stores {
         entry.close()
     }
 
-    /// Forgets a state store that is gone; who waits for it goes on waiting.
-    pub(super) fn forget(&self, store: &StoreRef) {
-        if let Some(entry) = self.lock().get_mut(store) {
-            let waiting = std::mem::take(&mut entry.waiting);
-            *entry = Entry { waiting, ..Entry::default() };
-        }
+    /// Forgets a state store that is gone; returns who has waited for it, and says so, and waits again.
+    pub(super) fn forget(&self, store: &StoreRef) -> Vec<Item> {
+        let entry = self.lock().remove(store);
+        entry.map_or_else(Vec::new, |entry| entry.waiting.into_iter().collect())
+    }
+
+    /// Notes who waits for a state store, to be named when it can be written.
+    pub(super) fn wait(&self, store: &StoreRef, item: &Item) {
+        self.lock().entry(store.clone()).or_default().waiting.insert(item.clone());
     }
 
     /// Begins anew: what was found out by who led before us may not be so any more.

@@ -10,9 +10,9 @@ use super::super::queue::Outcome;
 use super::super::shared::Shared;
 use super::super::store::Place;
 use super::caches::Item;
-use super::carry::{Carried, Carry};
+use super::carry::{Carried, Carry, drop_finalizers};
 use super::drift::Due;
-use super::writes::{Job, May, Print, Why, drop_finalizers};
+use super::writes::{Job, May, Print, Why, say};
 use super::{Placement, Placing, aggregate};
 use crate::cluster::ClusterError;
 use crate::core::placement::{self, Turn};
@@ -207,6 +207,9 @@ impl Pass<'_> {
             }
             let Ok(setup) = &destination.setup else { continue };
             let item = Item::Work(self.at.clone());
+            if placement.is_going && self.waits_for_store(&at, &placement, setup, &item).await? {
+                continue;
+            }
             if let Mode::Aggregated { .. } = setup.mode {
                 self.aggregate(destination, setup, &item);
                 continue;
@@ -266,6 +269,24 @@ impl Pass<'_> {
                 None
             }
         }
+    }
+
+    /// Whether the state store is not there that the files of a WorkPlacement are to be deleted from. It says so then: it is
+    /// for people to make the store again, or to let the files be.
+    async fn waits_for_store(
+        &self,
+        at: &Place,
+        seen: &PlacementSeen,
+        setup: &Setup,
+        item: &Item,
+    ) -> Result<bool, ClusterError> {
+        if self.placing.caches().store(&setup.store).is_some() {
+            return Ok(false);
+        }
+        self.placing.stores.wait(&setup.store, item);
+        let error = placement::store_gone(&setup.store);
+        say(self.shared, at, seen, placement::Outcome::Failed { error: &error }).await?;
+        Ok(true)
     }
 
     /// Decides whether a WorkPlacement may be written now, and what else is in the same change: what belongs to others
