@@ -11,7 +11,7 @@ use super::super::shared::Shared;
 use super::super::store::{Place, place};
 use super::caches::Item;
 use super::stores::pause;
-use super::writer::{Writer, is_of_store};
+use super::writer::{Writer, is_in_doubt, is_of_store};
 use super::writes::{May, drop_finalizers, files, said, say};
 use crate::cluster::{ClusterError, Reads as _, chance};
 use crate::contract::{Object, kinds, labels};
@@ -109,6 +109,9 @@ pub(super) fn begin(shared: &Arc<Shared>, name: Arc<str>, setup: Setup, writer: 
                             placing.close(shared, &setup.store, item);
                         }
                     }
+                    Err(Failure::Store(error)) if is_in_doubt(&error.trouble) => {
+                        placing.doubt(shared, &setup.store);
+                    }
                     _ => {}
                 }
                 for item in items {
@@ -164,7 +167,11 @@ impl Write<'_> {
             Err(failure) => Err(failure),
         };
         if let Some(placing) = &self.shared.placing
-            && !matches!(&done, Err(Failure::Store(error)) if is_of_store(&error.trouble))
+            && !matches!(
+                &done,
+                Err(Failure::Store(error))
+                    if is_of_store(&error.trouble) || is_in_doubt(&error.trouble)
+            )
         {
             for item in placing.stores.written(&self.setup.store) {
                 placing.add(self.shared, item);

@@ -12,7 +12,7 @@ use super::super::shared::Shared;
 use super::Placing;
 use super::caches::{Fed, Item};
 use super::carry::{let_go, status_of};
-use super::writer::is_of_store;
+use super::writer::{is_in_doubt, is_of_store};
 use crate::cluster::{Cluster as _, ClusterError};
 use crate::contract::placement::{destination as conditions, kind};
 use crate::contract::{Object, finalizers, kinds};
@@ -134,6 +134,9 @@ impl Pass<'_> {
                     if is_of_store(&error.trouble) {
                         placing.close(&shared, &setup.store, &item);
                     } else {
+                        if is_in_doubt(&error.trouble) {
+                            placing.doubt(&shared, &setup.store);
+                        }
                         placing.queue.add_at(item, Instant::now() + AGAIN);
                     }
                 }
@@ -183,6 +186,8 @@ impl Pass<'_> {
                         warn!("failed to delete canaries: {}", exit::chain(&error));
                         if is_of_store(&error.trouble) {
                             self.placing.close(self.shared, &setup.store, &item);
+                        } else if is_in_doubt(&error.trouble) {
+                            self.placing.doubt(self.shared, &setup.store);
                         }
                         return Ok(Outcome::Failed);
                     }

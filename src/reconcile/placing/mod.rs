@@ -139,6 +139,13 @@ impl Placing {
         }
     }
 
+    /// Notes that a state store has refused a write that may be to blame itself: the store is looked at at once, which closes it if
+    /// it is not.
+    fn doubt(&self, shared: &Shared, store: &StoreRef) {
+        self.stores.doubted(store);
+        self.add(shared, Item::Store(store.clone()));
+    }
+
     /// Runs a task for as long as we lead.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);

@@ -133,6 +133,17 @@ impl Stores {
         Some(entry.close())
     }
 
+    /// Notes that a write was refused that may be to blame itself: it is looked at at the next chance, and whoever writes next may
+    /// show meanwhile that it takes what it is given.
+    pub(super) fn doubted(&self, store: &StoreRef) {
+        let mut all = self.lock();
+        let Some(entry) = all.get_mut(store) else { return };
+        entry.next_check = Some(Instant::now());
+        if matches!(entry.gate, Gate::Trial(_)) {
+            entry.gate = Gate::Trial(None);
+        }
+    }
+
     /// Asks whether it is to be looked at; whoever is told so says [`Stores::checked`].
     pub(super) fn begin_check(&self, store: &StoreRef, object: (String, i64)) -> Check {
         let mut all = self.lock();

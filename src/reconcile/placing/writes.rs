@@ -13,7 +13,7 @@ use super::super::store::Place;
 use super::caches::{Fed, Item};
 use super::carry::{let_go, note, status_of};
 use super::stores::pause;
-use super::writer::{Writer, is_of_store};
+use super::writer::{Writer, is_in_doubt, is_of_store};
 use crate::cluster::{ClusterError, Reads as _, chance};
 use crate::contract::{Object, finalizers, kinds};
 use crate::core::placement::{
@@ -277,6 +277,8 @@ impl Job {
             Failure::Store(error) => {
                 if is_of_store(&error.trouble) {
                     placing.close(shared, &self.setup.store, &self.item);
+                } else if is_in_doubt(&error.trouble) {
+                    placing.doubt(shared, &self.setup.store);
                 } else {
                     self.succeeded(shared);
                 }
