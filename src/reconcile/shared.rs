@@ -102,6 +102,9 @@ impl Shared {
         drop(known);
         info!("new settings of the installation");
         self.wake_all();
+        if let Some(placing) = self.placing.as_ref().filter(|_| self.is_working()) {
+            placing.look_at_all();
+        }
     }
 
     /// The queue of Promises, or that of requests.

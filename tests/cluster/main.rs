@@ -13,6 +13,7 @@
 mod api;
 #[path = "bad_input.rs"]
 mod bad_input_tests;
+mod bucket;
 mod companion;
 mod contract;
 mod crd;

@@ -54,7 +54,7 @@ pub struct Setup {
 }
 
 /// Which files a Destination gets (contract.md 10.4).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub enum Mode {
     /// A folder for each WorkPlacement.
     #[default]

@@ -10,9 +10,10 @@ use tracing::warn;
 use super::super::shared::Shared;
 use super::super::store::{Place, place};
 use super::caches::Item;
+use super::carry::drop_finalizers;
 use super::stores::pause;
 use super::writer::{Writer, is_in_doubt, is_of_store};
-use super::writes::{May, drop_finalizers, files, said, say};
+use super::writes::{May, files, said, say};
 use crate::cluster::{ClusterError, Reads as _, chance};
 use crate::contract::{Object, kinds, labels};
 use crate::core::placement::{Outcome, Piece, PlacementSeen, Setup, aggregated, label_value};
@@ -187,6 +188,9 @@ impl Write<'_> {
                     let version = version.map(|version| version.0.as_str());
                     let outcome = Outcome::Written { generation: seen.generation, version };
                     // All are in the new version; only those that have changed say so.
+                    if let Some(placing) = &self.shared.placing {
+                        placing.drift.wrote(&at, self.setup, self.shared.now());
+                    }
                     if seen.needs_write() {
                         say(self.shared, &at, seen, outcome).await
                     } else {
@@ -200,8 +204,18 @@ impl Write<'_> {
             };
             said.map_err(Failure::Cluster)?;
         }
+        if done.is_ok()
+            && let Some(placing) = &self.shared.placing
+        {
+            placing.drift.wrote(&destination(self.name), self.setup, self.shared.now());
+        }
         done.map(|_| ())
     }
+}
+
+/// Where [`Drift`](super::drift::Drift) has a Destination.
+pub(super) fn destination(name: &str) -> Place {
+    (Box::default(), name.into())
 }
 
 fn told(failure: &Failure) -> String {

@@ -15,7 +15,7 @@ use super::super::shared::Shared;
 use super::Placing;
 use super::caches::{Fed, Item};
 use super::carry::status_of;
-use super::stores::{Check, OpenedWith};
+use super::stores::{Check, Opened, OpenedWith};
 use super::writer::Writer;
 use super::writes::said;
 use crate::cluster::{Reads as _, chance};
@@ -41,11 +41,11 @@ pub(super) fn over(shared: &Arc<Shared>, placing: &Placing, store: &StoreRef) ->
         (known.uid().unwrap_or_default().to_owned(), known.generation().unwrap_or_default());
     match placing.stores.begin_check(store, object.clone()) {
         Check::Later(at) => Outcome::Done(at),
-        Check::Now(writer, of) => {
+        Check::Now(open) => {
             let (task_shared, store) = (Arc::clone(shared), store.clone());
             placing.spawn(async move {
                 let look = Look { shared: &task_shared, store, known, object };
-                look.run(writer, of).await;
+                look.run(open).await;
             });
             Outcome::Done(None)
         }
@@ -79,24 +79,23 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    async fn run(self, writer: Option<Arc<Writer>>, of: OpenedWith) {
+    async fn run(self, open: Option<Opened>) {
         let Some(placing) = &self.shared.placing else { return };
-        let mut with = OpenedWith { object: self.object.clone(), ..OpenedWith::default() };
-        let looked = timeout(CHECK_TIME_MAX, self.look(writer, of, &mut with)).await;
+        let looked = timeout(CHECK_TIME_MAX, self.look(open)).await;
         let looked = looked
             .unwrap_or_else(|_| Err(Bad::Failed(format!("no answer within {CHECK_TIME_MAX:?}"))));
         let again = match &looked {
-            Ok(writer) => {
+            Ok(open) => {
                 let interval = self.shared.config().state_store_interval;
                 let next = interval.map(|one| Instant::now() + jittered(one.unsigned_abs()));
-                let waiting = placing.stores.opened(&self.store, Arc::clone(writer), with, next);
+                let waiting = placing.stores.opened(&self.store, open.clone(), next);
                 debug!(store = %self.store, waiting = waiting.len(), "the state store is ready");
                 for item in waiting {
                     placing.add(self.shared, item);
                 }
                 next
             }
-            Err(_) => Some(placing.stores.refused(&self.store, with)),
+            Err(_) => Some(placing.stores.refused(&self.store, self.object.clone())),
         };
         if let Some(at) = again {
             placing.queue.add_at(Item::Store(self.store.clone()), at);
@@ -109,28 +108,25 @@ impl Look<'_> {
     }
 
     /// Opens it, unless it is open with the same, and looks at it.
-    async fn look(
-        &self,
-        writer: Option<Arc<Writer>>,
-        of: OpenedWith,
-        with: &mut OpenedWith,
-    ) -> Result<Arc<Writer>, Bad> {
+    async fn look(&self, open: Option<Opened>) -> Result<Opened, Bad> {
         let secret = self.secret().await?;
-        with.secret = secret.as_ref().map(|secret| {
+        let version = secret.as_ref().map(|secret| {
             let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
             (text(secret.uid()), text(secret.resource_version()))
         });
-        with.settings = format!("{:?}", self.shared.config().git_fetch_interval);
-        let writer = match writer.filter(|_| of == *with) {
-            Some(writer) => writer,
+        let settings = format!("{:?}", self.shared.config().git_fetch_interval);
+        let with = OpenedWith { object: self.object.clone(), secret: version, settings };
+        let open = match open.filter(|open| open.with == with) {
+            Some(open) => open,
             None => {
                 info!(store = %self.store, "opening the state store");
                 let opened = Writer::open(self.shared, &self.store, &self.known, secret.as_ref());
-                Arc::new(opened.map_err(|error| Bad::NotOpened(said(&*error)))?)
+                let writer = Arc::new(opened.map_err(|error| Bad::NotOpened(said(&*error)))?);
+                Opened { writer, with }
             }
         };
-        match writer.check().await {
-            Ok(()) => Ok(writer),
+        match open.writer.check().await {
+            Ok(()) => Ok(open),
             Err(error) => Err(match error.trouble {
                 Trouble::Credentials(_) | Trouble::Forbidden(_) | Trouble::Refused(_) => {
                     Bad::NotPermitted(said(&error))

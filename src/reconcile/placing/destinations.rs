@@ -9,15 +9,17 @@ use tracing::{Instrument as _, debug, info_span, warn};
 
 use super::super::queue::Outcome;
 use super::super::shared::Shared;
-use super::Placing;
 use super::caches::{Fed, Item};
 use super::carry::{let_go, status_of};
+use super::drift::Due;
 use super::writer::{is_in_doubt, is_of_store};
+use super::writes::May;
+use super::{Placing, aggregate};
 use crate::cluster::{Cluster as _, ClusterError};
 use crate::contract::placement::{destination as conditions, kind};
 use crate::contract::{Object, finalizers, kinds};
 use crate::core::placement::{
-    Clash, DestinationSeen, Health, Setup, canaries, clashes, destination_status,
+    Clash, DestinationSeen, Health, Mode, Setup, canaries, clashes, destination_status,
 };
 use crate::effect;
 use crate::exit::{self, Fault as _};
@@ -74,7 +76,9 @@ impl Pass<'_> {
                 self.say(&seen, Health::Ready, clash.as_ref()).await
             }
             Some(true) if has_canaries(&seen) => {
-                self.say(&seen, Health::Ready, clash.as_ref()).await
+                let told = self.say(&seen, Health::Ready, clash.as_ref()).await?;
+                let Outcome::Done(_) = told else { return Ok(told) };
+                Ok(self.again(&seen, setup, clash))
             }
             Some(true) => Ok(self.write(&seen, setup, clash)),
         }
@@ -97,6 +101,51 @@ impl Pass<'_> {
             all.push(finalizers::DESTINATION_CLEANUP.to_owned());
         }
         Ok(let_go(self.shared, Fed::Destinations, object, &all).await?.is_some())
+    }
+
+    /// Writes again what is there for all of it, when it is time: the canaries, and the one file of all.
+    fn again(&self, seen: &DestinationSeen, setup: &Setup, clash: Option<Clash>) -> Outcome {
+        let at = aggregate::destination(self.name);
+        let interval = self.shared.config().state_store_interval;
+        let now = self.shared.now();
+        if let Due::At(time) = self.placing.drift.due(&at, &seen.uid, setup, interval, now) {
+            return Outcome::Done(time.map(|time| self.shared.instant_of(time)));
+        }
+        if self.has_file(setup) {
+            let item = Item::Destination(Arc::clone(self.name));
+            match self.placing.aggregates.ask(self.name, &item) {
+                May::WaitForEnd => return Outcome::Done(None),
+                May::NotBefore(until) => return Outcome::Done(Some(until)),
+                May::Begin => match self.placing.stores.admit(&setup.store, &item) {
+                    Some(writer) => {
+                        let name = Arc::clone(self.name);
+                        aggregate::begin(self.shared, name, setup.clone(), writer);
+                    }
+                    None => {
+                        self.placing.aggregates.waive(self.name);
+                        return Outcome::Done(None);
+                    }
+                },
+            }
+        }
+        self.write(seen, setup, clash)
+    }
+
+    /// Has it looked at when it is written again.
+    fn next_time(&self, seen: &DestinationSeen, setup: &Setup, item: Item) {
+        let at = aggregate::destination(self.name);
+        let interval = self.shared.config().state_store_interval;
+        let now = self.shared.now();
+        let due = self.placing.drift.due(&at, &seen.uid, setup, interval, now);
+        if let Due::At(Some(time)) = due {
+            self.placing.queue.add_at(item, self.shared.instant_of(time));
+        }
+    }
+
+    /// Whether it has one file of all, which has something in it.
+    fn has_file(&self, setup: &Setup) -> bool {
+        matches!(setup.mode, Mode::Aggregated { .. })
+            && !self.placing.caches().placements_for(self.name).is_empty()
     }
 
     /// Writes the canaries, or takes them away, in a task of its own.
@@ -122,7 +171,13 @@ impl Pass<'_> {
                     for item in placing.stores.written(&setup.store) {
                         placing.add(&shared, item);
                     }
+                    // The one file of all says so itself.
+                    if !pass.has_file(&setup) {
+                        let at = aggregate::destination(&name);
+                        placing.drift.wrote(&at, &setup, shared.now());
+                    }
                     pass.said(&seen, Health::Ready, clash.as_ref()).await;
+                    pass.next_time(&seen, &setup, item);
                 }
                 Err(error) => {
                     let mut text = exit::chain(&error);

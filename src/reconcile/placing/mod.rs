@@ -9,6 +9,7 @@ mod caches;
 mod carry;
 mod checks;
 mod destinations;
+mod drift;
 mod known;
 mod stores;
 mod work;
@@ -23,11 +24,13 @@ use tokio::task::JoinSet;
 use super::cache::Source;
 use super::queue::{Priority, Queue};
 use super::shared::Shared;
+use super::store::place;
 use crate::cluster::chance;
 use crate::cluster::live::watch::{Heard, Watch};
 use crate::core::placement::{Chooser, StoreRef};
 use aggregate::Aggregates;
 use caches::{Caches, Fed, Item, Wake};
+use drift::Drift;
 use stores::Stores;
 use writes::Writes;
 
@@ -58,6 +61,7 @@ pub(super) struct Placing {
     stores: Stores,
     writes: Writes,
     aggregates: Aggregates,
+    drift: Drift,
     /// What is being written and checked; none of it may go on once we lead no more.
     tasks: Mutex<JoinSet<()>>,
 }
@@ -93,7 +97,12 @@ impl Placing {
                 Heard::There(object) | Heard::Changed(object) => {
                     caches.put(Source::Watch, fed, object)
                 }
-                Heard::Gone(object) => caches.remove(fed, object),
+                Heard::Gone(object) => {
+                    if matches!(fed, Fed::Placements | Fed::Destinations) {
+                        self.drift.forget(&place(object));
+                    }
+                    caches.remove(fed, object)
+                }
                 Heard::Listed => caches.end_list(fed),
             }
         };
@@ -156,6 +165,11 @@ impl Placing {
     /// Begins anew with what is known.
     pub(super) fn begin_anew(&self) {
         self.stand_by();
+        self.look_at_all();
+    }
+
+    /// Asks for everybody to be looked at: settings have changed.
+    pub(super) fn look_at_all(&self) {
         let items = self.caches().items();
         for item in items {
             self.queue.add(item, Priority::Ordinary);
@@ -169,6 +183,7 @@ impl Placing {
         self.stores.clear();
         self.writes.clear();
         self.aggregates.clear();
+        self.drift.clear();
     }
 
     /// Gives nothing out any more.

@@ -32,6 +32,13 @@ pub(super) struct OpenedWith {
     pub(super) settings: String,
 }
 
+/// A store that is open.
+#[derive(Debug, Clone)]
+pub(super) struct Opened {
+    pub(super) writer: Arc<Writer>,
+    pub(super) with: OpenedWith,
+}
+
 /// All state stores.
 #[derive(Debug, Default)]
 pub(super) struct Stores(Mutex<HashMap<StoreRef, Entry>>);
@@ -39,8 +46,10 @@ pub(super) struct Stores(Mutex<HashMap<StoreRef, Entry>>);
 #[derive(Debug, Default)]
 struct Entry {
     gate: Gate,
-    writer: Option<Arc<Writer>>,
-    of: OpenedWith,
+    /// What writes to it, with what that one was opened with: the one is never kept without the other.
+    open: Option<Opened>,
+    /// The state store that was opened last, or could not be: its uid and generation.
+    tried: (String, i64),
     waiting: BTreeSet<Item>,
     failures: u32,
     is_checking: bool,
@@ -65,8 +74,8 @@ enum Gate {
 /// Whether a store is to be looked at.
 #[derive(Debug)]
 pub(super) enum Check {
-    /// Now; with what it was opened with.
-    Now(Option<Arc<Writer>>, OpenedWith),
+    /// Now; as it is open.
+    Now(Option<Opened>),
     /// Not before then, or not at all unless something happens.
     Later(Option<Instant>),
 }
@@ -93,8 +102,8 @@ impl Stores {
             }
             Gate::Unknown | Gate::Closed { .. } => false,
         };
-        if may && let Some(writer) = &entry.writer {
-            return Some(Arc::clone(writer));
+        if may && let Some(open) = &entry.open {
+            return Some(Arc::clone(&open.writer));
         }
         entry.waiting.insert(item.clone());
         None
@@ -152,7 +161,7 @@ impl Stores {
             // It is asked for once more when that ends.
             return Check::Later(None);
         }
-        let is_due = entry.of.object != object
+        let is_due = entry.tried != object
             || match &entry.gate {
                 Gate::Unknown => true,
                 Gate::Closed { until } => Instant::now() >= *until,
@@ -167,20 +176,20 @@ impl Stores {
             });
         }
         entry.is_checking = true;
-        Check::Now(entry.writer.clone(), entry.of.clone())
+        Check::Now(entry.open.clone())
     }
 
     /// Notes that it was looked at and can be written; returns who may write.
     pub(super) fn opened(
         &self,
         store: &StoreRef,
-        writer: Arc<Writer>,
-        of: OpenedWith,
+        open: Opened,
         next_check: Option<Instant>,
     ) -> Vec<Item> {
         let mut all = self.lock();
         let entry = all.entry(store.clone()).or_default();
-        (entry.is_checking, entry.writer, entry.of) = (false, Some(writer), of);
+        (entry.is_checking, entry.tried) = (false, open.with.object.clone());
+        entry.open = Some(open);
         entry.next_check = next_check;
         if matches!(entry.gate, Gate::Closed { .. }) && !entry.waiting.is_empty() {
             entry.gate = Gate::Trial(None);
@@ -194,11 +203,11 @@ impl Stores {
         std::mem::take(&mut entry.waiting).into_iter().collect()
     }
 
-    /// Notes that it was looked at and cannot be used; returns when it is looked at again.
-    pub(super) fn refused(&self, store: &StoreRef, of: OpenedWith) -> Instant {
+    /// Notes that this state store was looked at and cannot be used; returns when it is looked at again.
+    pub(super) fn refused(&self, store: &StoreRef, object: (String, i64)) -> Instant {
         let mut all = self.lock();
         let entry = all.entry(store.clone()).or_default();
-        (entry.is_checking, entry.of) = (false, of);
+        (entry.is_checking, entry.tried) = (false, object);
         entry.close()
     }
 
@@ -231,3 +240,6 @@ pub(super) fn pause(failures: u32, random: u64) -> Duration {
     let half = PAUSE_FIRST.saturating_mul(doublings).min(PAUSE_MAX) / 2;
     half + half.mul_f64((random % 1024) as f64 / 1023.0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,9 @@ use super::super::queue::Outcome;
 use super::super::shared::Shared;
 use super::super::store::Place;
 use super::caches::Item;
-use super::carry::{Carried, Carry};
-use super::writes::{Job, May, Print, drop_finalizers};
+use super::carry::{Carried, Carry, drop_finalizers};
+use super::drift::Due;
+use super::writes::{Job, May, Print, Why};
 use super::{Placement, Placing, aggregate};
 use crate::cluster::ClusterError;
 use crate::core::placement::{self, Turn};
@@ -179,11 +180,9 @@ impl Pass<'_> {
         let of_work: Vec<_> = placements.iter().map(|known| known.seen()).collect();
         for known in placements {
             let placement = known.seen();
-            if !placement.is_going && !placement.needs_write() {
-                continue;
-            }
             let destination = destinations.iter().find(|one| one.name == placement.destination);
             let at: Place = (self.at.0.clone(), placement.name.as_str().into());
+            let Some(why) = self.why(&at, &placement, destination) else { continue };
             let Some(destination) = destination else {
                 if placement.is_going {
                     drop_finalizers(self.shared, &at, &placement.uid).await?;
@@ -237,10 +236,37 @@ impl Pass<'_> {
             let whole = whole.filter(|one| one.generation() == Some(placement.generation));
             let (setup, destination) = (setup.clone(), destination.clone());
             let bytes = known.bytes;
-            Job { at, item, placement, beside, destination, setup, writer, whole, bytes }
+            Job { at, item, placement, why, beside, destination, setup, writer, whole, bytes }
                 .begin(self.shared);
         }
         Ok(())
+    }
+
+    /// Decides whether a WorkPlacement is to be written, and why.
+    fn why(
+        &mut self,
+        at: &Place,
+        placement: &PlacementSeen,
+        destination: Option<&DestinationSeen>,
+    ) -> Option<Why> {
+        if placement.is_going || placement.needs_write() {
+            return Some(Why::News);
+        }
+        let destination = destination.filter(|one| !one.is_going)?;
+        let setup = destination.setup.as_ref().ok()?;
+        // The one file of all is written again by its Destination.
+        let is_one_file = matches!(setup.mode, Mode::Aggregated { .. });
+        let interval = self.shared.config().state_store_interval.filter(|_| !is_one_file);
+        let now = self.shared.now();
+        match self.placing.drift.due(at, &placement.owner, setup, interval, now) {
+            Due::Moved => Some(Why::Moved),
+            Due::Again => Some(Why::Again),
+            Due::At(time) => {
+                let time = self.shared.instant_of(time?);
+                self.wake_at = Some(self.wake_at.map_or(time, |known| known.min(time)));
+                None
+            }
+        }
     }
 
     /// Decides whether a WorkPlacement may be written now, and what else is in the same change: what belongs to others

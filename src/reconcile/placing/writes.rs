@@ -11,11 +11,11 @@ use tracing::{debug, warn};
 use super::super::shared::Shared;
 use super::super::store::Place;
 use super::caches::{Fed, Item};
-use super::carry::{let_go, note, status_of};
+use super::carry::{drop_finalizers, note, status_of};
 use super::stores::pause;
 use super::writer::{Writer, is_in_doubt, is_of_store};
 use crate::cluster::{ClusterError, Reads as _, chance};
-use crate::contract::{Object, finalizers, kinds};
+use crate::contract::{Object, kinds};
 use crate::core::placement::{
     self, Content, DestinationSeen, Outcome, Piece, Placed, PlacementSeen, Setup, after_write,
 };
@@ -115,12 +115,24 @@ impl Writes {
     }
 }
 
+/// Why a WorkPlacement is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// It is new, has changed, could not be written, or goes.
+    News,
+    /// It is written, elsewhere.
+    Moved,
+    /// It is written, and somebody may have changed what is there.
+    Again,
+}
+
 /// One write of one WorkPlacement.
 pub(super) struct Job {
     pub(super) at: Place,
     /// Who is woken at its end.
     pub(super) item: Item,
     pub(super) placement: PlacementSeen,
+    pub(super) why: Why,
     /// Others of the same Work that are written in the same change, so that a file that moves between them stays.
     pub(super) beside: Vec<PlacementSeen>,
     pub(super) destination: DestinationSeen,
@@ -188,7 +200,14 @@ impl Job {
         if self.placement.is_going {
             drop_finalizers(shared, &self.at, &self.placement.uid).await.map_err(Failure::Cluster)
         } else {
-            self.written(shared, &applied).await
+            // Nobody has touched it: what is said of it holds.
+            if self.why != Why::Again || applied.written + applied.deleted > 0 {
+                self.written(shared, &applied).await?;
+            }
+            if let Some(placing) = &shared.placing {
+                placing.drift.wrote(&self.at, &self.setup, shared.now());
+            }
+            Ok(())
         }
     }
 
@@ -356,27 +375,4 @@ pub(super) fn files(placement: &Object) -> Vec<(String, Content)> {
         .flatten()
         .map(|file| (text(file, "filepath"), Content::Packed(text(file, "content").into())))
         .collect()
-}
-
-/// Lets a WorkPlacement go: its files are gone, or the Destination that they were in.
-pub(super) async fn drop_finalizers(
-    shared: &Shared,
-    at: &Place,
-    uid: &str,
-) -> Result<(), ClusterError> {
-    for _ in 0..TRIES_MAX {
-        let known = shared.placing.as_ref().and_then(|one| one.caches().placement(at));
-        let Some(known) = known.filter(|_| shared.tenure.holds()) else { return Ok(()) };
-        let seen = known.seen();
-        let is_ours =
-            |one: &str| one == finalizers::REPO_CLEANUP || one == finalizers::DOT_FILES_CLEANUP;
-        if seen.uid != uid || !seen.finalizers.iter().any(|one| is_ours(one)) {
-            return Ok(());
-        }
-        let left: Vec<_> = seen.finalizers.iter().filter(|one| !is_ours(one)).cloned().collect();
-        if let_go(shared, Fed::Placements, &known.object(), &left).await?.is_some() {
-            return Ok(());
-        }
-    }
-    Ok(())
 }

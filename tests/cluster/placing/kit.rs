@@ -1,10 +1,7 @@
 //! What these tests share: Works, Destinations, and a bucket whose objects are files.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::net::Ipv4Addr;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,13 +9,13 @@ use base64::Engine as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::api::{Api, api};
+use crate::bucket::{BUCKET, Bucket, KEY, KEY_ID};
 use crate::reconcile::process::Reconciler;
 
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 const OURS: &str = "/apis/platform.kratix.io/v1alpha1";
 const SECRETS: &str = "/api/v1/namespaces/team-a/secrets";
 /// Kinds of this part, which are taken away before and after a test.
@@ -57,24 +54,19 @@ fn packed(text: &str) -> String {
 /// The cluster, and a bucket beside it.
 pub(super) struct World {
     api: &'static Api,
-    folder: TempDir,
-    port: u16,
-    store: Option<Child>,
+    store: Bucket,
 }
 
 impl World {
     pub(super) fn new() -> Self {
-        let folder = TempDir::new().unwrap();
-        fs::create_dir_all(folder.path().join("objects/bucket")).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut world = Self { api: api(), folder, port, store: None };
+        let store = Bucket::start(Ipv4Addr::LOCALHOST.into());
+        let world = Self { api: api(), store };
         world.clean();
-        world.start_store();
-        world.password("secretsecret");
+        world.password(KEY);
         world.must("POST", "/bucketstatestores", &json!({
             "apiVersion": "platform.kratix.io/v1alpha1", "kind": "BucketStateStore",
             "metadata": {"name": "store"}, "spec": {
-                "bucketName": "bucket", "endpoint": format!("127.0.0.1:{port}"), "insecure": true,
+                "bucketName": BUCKET, "endpoint": world.store.address.to_string(), "insecure": true,
                 "secretRef": {"name": "keys", "namespace": "team-a"},
             },
         }));
@@ -87,39 +79,18 @@ impl World {
     }
 
     pub(super) fn start_store(&mut self) {
-        let program = std::env::var_os("VERSITYGW").map(PathBuf::from).unwrap_or_else(|| {
-            let home = std::env::var_os("HOME").unwrap_or_default();
-            Path::new(&home).join(".cache/bookend/tools/bin/versitygw")
-        });
-        let store = Command::new(&program)
-            .args(["--port", &format!("127.0.0.1:{}", self.port), "posix"])
-            .arg(self.folder.path().join("objects"))
-            .envs([("ROOT_ACCESS_KEY", "access"), ("ROOT_SECRET_KEY", "secretsecret")])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        self.store = Some(store.unwrap_or_else(|error| {
-            panic!(
-                "failed to start `{}`, which tests/stores/run builds: {error}",
-                program.display()
-            )
-        }));
-        self.wait_for("the store", || TcpStream::connect(("127.0.0.1", self.port)).is_ok());
+        self.store.start_again();
     }
 
     pub(super) fn stop_store(&mut self) {
-        if let Some(mut store) = self.store.take() {
-            store.kill().unwrap();
-            store.wait().unwrap();
-        }
+        self.store.stop();
     }
 
     /// Sets the password of the store's Secret.
     pub(super) fn password(&self, password: &str) {
         let secret = json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"},
-            "stringData": {"accessKeyID": "access", "secretAccessKey": password},
+            "stringData": {"accessKeyID": KEY_ID, "secretAccessKey": password},
         });
         if self.api.ask("POST", SECRETS, &secret).0 == 409 {
             self.api.must("PUT", &format!("{SECRETS}/keys"), &secret);
@@ -192,22 +163,13 @@ impl World {
         all.iter().any(|one| one["type"] == "Ready" && one["status"] == status)
     }
 
-    fn bucket(&self) -> PathBuf {
-        self.folder.path().join("objects/bucket")
-    }
-
     /// All files in the store.
     pub(super) fn files(&self) -> BTreeSet<String> {
-        let root = self.bucket();
-        let all = walkdir::WalkDir::new(&root).into_iter().filter_map(Result::ok);
-        let files = all.filter(|entry| entry.file_type().is_file());
-        let name = |path: &Path| path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
-        // Those that the server has begun have names of its own.
-        files.map(|entry| name(entry.path())).filter(|name| !name.starts_with(".sgwtmp")).collect()
+        self.store.files()
     }
 
     pub(super) fn read(&self, path: &str) -> String {
-        fs::read_to_string(self.bucket().join(path)).unwrap_or_default()
+        self.store.read(path)
     }
 
     /// Waits until the store holds these files and no others.
@@ -218,6 +180,22 @@ impl World {
         while self.files() != expected {
             assert!(Instant::now() < end, "expected {expected:#?}, found {:#?}", self.files());
             thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Waits until for a while nothing has been asked: what follows a last write ends, what goes on for ever does not.
+    pub(super) fn wait_quiet(&self, reconciler: &Reconciler) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let before = reconciler.calls();
+            // That nothing happens takes time to see.
+            thread::sleep(Duration::from_secs(5));
+            let after = reconciler.calls();
+            // Nothing at all is no answer.
+            if !after.is_empty() && after == before {
+                return;
+            }
+            assert!(Instant::now() < end, "not quiet: {before:#?}, then {after:#?}");
         }
     }
 
@@ -249,10 +227,6 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        if let Some(mut store) = self.store.take() {
-            let _ = store.kill();
-            let _ = store.wait();
-        }
         if !thread::panicking() {
             self.clean();
         }

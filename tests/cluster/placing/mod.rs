@@ -4,6 +4,7 @@ mod kit;
 
 use serde_json::json;
 
+use crate::bucket::KEY;
 use kit::{World, group, work};
 
 #[test]
@@ -29,10 +30,7 @@ fn a_work_is_placed_changed_and_deleted_and_then_nothing_is_asked() {
     world.put(&work("one", &[group(".", "dev", &["c.yaml"])]));
     world.wait_files(&files(&["c.yaml"]));
     world.wait_says("one", "Ready", "All workplacements scheduled successfully");
-    // That nothing happens takes time to see.
-    let before = reconciler.calls();
-    std::thread::sleep(std::time::Duration::from_secs(5));
-    assert_eq!(reconciler.calls(), before, "a settled world is quiet");
+    world.wait_quiet(&reconciler);
     world.delete("one");
     world.wait_files(&canaries);
     world.wait_for("the Work to be gone", || world.says("one").is_none());
@@ -62,7 +60,6 @@ fn groups_wait_for_a_destination_stay_where_they_are_and_go_with_it() {
     let state = "prod/.kratix/team-a-one.prod-1-73fef.yaml";
     world.wait_files(&[first, "prod/baz/x.yaml", state]);
     world.wait_says("one", "Ready", "All workplacements scheduled successfully");
-    // A state file that somebody has removed holds nothing up.
     world.relabel("dev-1", json!({"env": null}));
     world.wait_says("one", "Misplaced", "Target destination no longer matches destinationSelectors for workloadGroups: [5058f1af8388633f609cadb75a75dc9d]");
     world.relabel("dev-1", json!({"env": "dev"}));
@@ -110,7 +107,7 @@ fn what_a_store_does_not_take_is_written_once_it_does() {
     world.put(&work("one", &[group(".", "dev", &["a.yaml"])]));
     world.wait_for("the store to say so", || world.store_is("False"));
     world.wait_says("one", "Pending", "All workplacements scheduled successfully");
-    world.password("secretsecret");
+    world.password(KEY);
     let one = "dev/resources/team-a/vault/one/main/5058f/a.yaml";
     world.wait_files(&[one]);
     world.wait_for("the store to be ready", || world.store_is("True"));

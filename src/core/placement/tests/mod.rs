@@ -4,6 +4,7 @@ mod choosing;
 mod destinations;
 mod folders;
 mod layout;
+mod rewrite;
 mod rules;
 mod said;
 mod world;
