@@ -5,7 +5,6 @@
 //! a shorter time. Libraries for it were looked at (decision 11): they compare clocks, and cannot be asked
 //! whether the Lease still holds.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,6 +12,7 @@ use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, info, warn};
 
+use super::tenure::{Tenure, Until};
 use crate::cluster::{Cluster, ClusterError};
 use crate::contract::object::map_entry;
 use crate::contract::{Object, ObjectKey, kinds};
@@ -69,38 +69,6 @@ impl Times {
     }
 }
 
-/// Until when we may act. Cheap to clone and to ask.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Tenure(Arc<Mutex<Until>>);
-
-#[derive(Debug, Clone, Copy, Default)]
-enum Until {
-    #[default]
-    Never,
-    Time(Instant),
-    Ever,
-}
-
-impl Tenure {
-    /// For somebody who shares with nobody.
-    pub(super) fn ever() -> Self {
-        Self(Arc::new(Mutex::new(Until::Ever)))
-    }
-
-    /// Whether we may act now.
-    pub(super) fn holds(&self) -> bool {
-        match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            Until::Never => false,
-            Until::Ever => true,
-            Until::Time(end) => Instant::now() < end,
-        }
-    }
-
-    fn set(&self, until: Until) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = until;
-    }
-}
-
 /// A candidate.
 pub(super) struct Election<C> {
     cluster: C,
@@ -139,7 +107,7 @@ impl<C: Cluster> Election<C> {
             let begun = Instant::now();
             match self.try_to_win().await {
                 Ok(true) => {
-                    self.tenure.set(Until::Time(begun + self.times.renew_deadline));
+                    self.tenure.begin(begun + self.times.renew_deadline);
                     info!(lease = %self.key, "leading");
                     return;
                 }
@@ -357,6 +325,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut one = candidate(&folder, "one");
         one.win().await;
+        let term = one.tenure().term();
         // The folder is gone and cannot be made: nothing can be read or written.
         let path = folder.path().to_owned();
         drop(folder);
@@ -368,6 +337,7 @@ mod tests {
         std::fs::remove_file(path).unwrap();
         // The server is back, and nobody else was there.
         one.win().await;
-        assert!(one.tenure().holds());
+        assert!(one.tenure().holds() && one.tenure().term().holds());
+        assert!(!term.holds(), "what was begun before does not go on");
     }
 }

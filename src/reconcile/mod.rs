@@ -20,6 +20,7 @@ mod running;
 mod shared;
 mod store;
 mod target;
+mod tenure;
 mod trouble;
 mod view;
 
@@ -36,8 +37,9 @@ use crate::core::pipeline::Adapter;
 use crate::core::promise::WorkflowType;
 use crate::core::rbac::Rights;
 use crate::core::workflow::Layout;
-use leader::{Election, Tenure};
+use leader::Election;
 use shared::Shared;
+use tenure::Tenure;
 
 pub use error::ReconcileError;
 pub use leader::Times;
@@ -187,7 +189,7 @@ async fn lead(
         }
         // Nothing of what they do may go on; whatever they did is seen by whoever leads next.
         workers.shutdown().await;
-        shared.stand_by();
+        shared.stand_by().await;
         warn!("lost the lease: somebody else may lead now");
     }
 }
@@ -203,7 +205,7 @@ async fn keep(election: Option<&mut Election<LiveCluster>>) {
 /// Works, once everything is known.
 async fn work(shared: &Arc<Shared>, workers: &mut JoinSet<()>) -> End {
     shared.filled().await;
-    shared.begin_anew();
+    shared.begin_anew().await;
     let counts = [
         (WorkflowType::Promise, shared.settings.promise_workers),
         (WorkflowType::Resource, shared.settings.request_workers),

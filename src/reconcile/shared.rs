@@ -14,13 +14,13 @@ use super::Settings;
 use super::cache::Source;
 use super::feeds;
 use super::granting::Granting;
-use super::leader::Tenure;
 use super::metrics::{Metrics, RunLabels};
 use super::placing::{PlacementFeed, Placing};
 use super::queue::{Priority, Queue};
 use super::running::Running;
 use super::store::{Feed, Store, Wake};
 use super::target::Target;
+use super::tenure::Tenure;
 use crate::cluster::Reads as _;
 use crate::cluster::live::LiveCluster;
 use crate::cluster::live::watch::Heard;
@@ -245,7 +245,7 @@ impl Shared {
     }
 
     /// Begins anew with what is known: after somebody else has led, perhaps.
-    pub(super) fn begin_anew(&self) {
+    pub(super) async fn begin_anew(&self) {
         for workflow in WorkflowType::ALL {
             self.queue(workflow).clear();
         }
@@ -261,15 +261,15 @@ impl Shared {
         self.is_working.store(true, Ordering::Release);
         self.wake_all();
         if let Some(placing) = &self.placing {
-            placing.begin_anew();
+            placing.begin_anew().await;
         }
     }
 
     /// Forgets who was to be looked at: somebody else may lead now.
-    pub(super) fn stand_by(&self) {
+    pub(super) async fn stand_by(&self) {
         self.is_working.store(false, Ordering::Release);
         if let Some(placing) = &self.placing {
-            placing.stand_by();
+            placing.stand_by().await;
         }
         for workflow in WorkflowType::ALL {
             self.queue(workflow).clear();

@@ -41,7 +41,8 @@ pub struct Batch {
     pub took: Duration,
 }
 
-/// A queue before a store. While it is there changes are made; those that nobody waits for any more are left out.
+/// A queue before a store. While it is there changes are made; those that nobody waits for any more are left out. Once it is
+/// gone, what has begun stops before the next step that others can see.
 pub struct Group<S> {
     store: Arc<S>,
     asked: mpsc::UnboundedSender<Asked>,
@@ -101,6 +102,12 @@ impl<S: Store + 'static> Group<S> {
 
     /// Stops before the next step that others can see; whoever waits gets [`Trouble::Stopped`].
     pub fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+    }
+}
+
+impl<S> Drop for Group<S> {
+    fn drop(&mut self) {
         self.stopped.store(true, Ordering::SeqCst);
     }
 }

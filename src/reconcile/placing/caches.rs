@@ -110,7 +110,9 @@ impl Caches {
                 let is_news = match &change {
                     Change::None => false,
                     Change::New => true,
-                    Change::Newer(old) => old.generation() != object.generation(),
+                    Change::Newer(old) => {
+                        old.generation() != object.generation() || old.uid() != object.uid()
+                    }
                 };
                 if is_news {
                     self.wake_store(is_bucket, object.name(), &mut wakes);
@@ -381,3 +383,6 @@ fn forget<K: std::hash::Hash + Eq>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -155,16 +155,20 @@ impl Placing {
         self.add(shared, Item::Store(store.clone()));
     }
 
+    fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Runs a task for as long as we lead.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tasks = self.tasks();
         while tasks.try_join_next().is_some() {}
         tasks.spawn(task);
     }
 
     /// Begins anew with what is known.
-    pub(super) fn begin_anew(&self) {
-        self.stand_by();
+    pub(super) async fn begin_anew(&self) {
+        self.stand_by().await;
         self.look_at_all();
     }
 
@@ -177,8 +181,10 @@ impl Placing {
     }
 
     /// Ends all tasks and forgets who was to be looked at: somebody else may lead now.
-    pub(super) fn stand_by(&self) {
-        *self.tasks.lock().unwrap_or_else(PoisonError::into_inner) = JoinSet::new();
+    pub(super) async fn stand_by(&self) {
+        let mut tasks = std::mem::take(&mut *self.tasks());
+        // None of them may note anything after what is noted was forgotten.
+        tasks.shutdown().await;
         self.queue.clear();
         self.stores.clear();
         self.writes.clear();

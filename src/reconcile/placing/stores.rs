@@ -65,8 +65,9 @@ enum Gate {
     Unknown,
     /// Nobody, until it was looked at, not before then.
     Closed { until: Instant },
-    /// One, whose write shows whether the others may.
-    Trial(Option<(Item, Instant)>),
+    /// One, whose write shows whether the others may. Whoever comes first, until somebody has; it has so long, and then it is
+    /// the turn of another one: it may have found that it has nothing to write.
+    Trial { who: Option<Item>, since: Instant },
     /// Everybody.
     Open,
 }
@@ -91,12 +92,11 @@ impl Stores {
         let entry = all.entry(store.clone()).or_default();
         let may = match &mut entry.gate {
             Gate::Open => true,
-            Gate::Trial(trial) => {
-                let is_free = trial
-                    .as_ref()
-                    .is_none_or(|(who, since)| who == item || since.elapsed() > TRIAL_TIME_MAX);
+            Gate::Trial { who: Some(who), .. } if who == item => true,
+            Gate::Trial { who, since } => {
+                let is_free = who.is_none() || since.elapsed() >= TRIAL_TIME_MAX;
                 if is_free {
-                    *trial = Some((item.clone(), Instant::now()));
+                    (*who, *since) = (Some(item.clone()), Instant::now());
                 }
                 is_free
             }
@@ -113,7 +113,7 @@ impl Stores {
     pub(super) fn is_open(&self, store: &StoreRef) -> Option<bool> {
         match self.lock().get(store).map(|entry| &entry.gate) {
             None | Some(Gate::Unknown) => None,
-            Some(Gate::Open | Gate::Trial(_)) => Some(true),
+            Some(Gate::Open | Gate::Trial { .. }) => Some(true),
             Some(Gate::Closed { .. }) => Some(false),
         }
     }
@@ -122,7 +122,7 @@ impl Stores {
     pub(super) fn written(&self, store: &StoreRef) -> Vec<Item> {
         let mut all = self.lock();
         let Some(entry) = all.get_mut(store) else { return Vec::new() };
-        if !matches!(entry.gate, Gate::Trial(_)) {
+        if !matches!(entry.gate, Gate::Trial { .. }) {
             return Vec::new();
         }
         entry.gate = Gate::Open;
@@ -161,19 +161,9 @@ impl Stores {
             // It is asked for once more when that ends.
             return Check::Later(None);
         }
-        let is_due = entry.tried != object
-            || match &entry.gate {
-                Gate::Unknown => true,
-                Gate::Closed { until } => Instant::now() >= *until,
-                Gate::Trial(_) | Gate::Open => {
-                    entry.next_check.is_some_and(|at| Instant::now() >= at)
-                }
-            };
-        if !is_due {
-            return Check::Later(match &entry.gate {
-                Gate::Closed { until } => Some(*until),
-                _ => entry.next_check,
-            });
+        let due = entry.due();
+        if entry.tried == object && due.is_none_or(|at| Instant::now() < at) {
+            return Check::Later(due);
         }
         entry.is_checking = true;
         Check::Now(entry.open.clone())
@@ -191,13 +181,12 @@ impl Stores {
         (entry.is_checking, entry.tried) = (false, open.with.object.clone());
         entry.open = Some(open);
         entry.next_check = next_check;
-        if matches!(entry.gate, Gate::Closed { .. }) && !entry.waiting.is_empty() {
-            entry.gate = Gate::Trial(None);
-            return entry.waiting.pop_first().into_iter().collect();
-        }
-        if matches!(entry.gate, Gate::Trial(_)) {
-            // Whoever was let through has not written, for whatever reason.
-            return entry.waiting.pop_first().into_iter().collect();
+        // Whoever was let through before has not written, for whatever reason.
+        if matches!(entry.gate, Gate::Closed { .. } | Gate::Trial { .. })
+            && let Some(next) = entry.waiting.pop_first()
+        {
+            entry.gate = Gate::Trial { who: None, since: Instant::now() };
+            return vec![next];
         }
         (entry.gate, entry.failures) = (Gate::Open, 0);
         std::mem::take(&mut entry.waiting).into_iter().collect()
@@ -226,6 +215,20 @@ impl Stores {
 }
 
 impl Entry {
+    /// When it is looked at again; `None` for not at all unless something happens.
+    fn due(&self) -> Option<Instant> {
+        match &self.gate {
+            Gate::Unknown => Some(Instant::now()),
+            Gate::Closed { until } => Some(*until),
+            // Then the next of those who wait is let through.
+            Gate::Trial { since, .. } => {
+                let end = *since + TRIAL_TIME_MAX;
+                Some(self.next_check.map_or(end, |at| at.min(end)))
+            }
+            Gate::Open => self.next_check,
+        }
+    }
+
     fn close(&mut self) -> Instant {
         let until = Instant::now() + pause(self.failures, chance::number());
         self.failures = self.failures.saturating_add(1);

@@ -121,8 +121,9 @@ impl Writer {
             )
         };
         let opened = open(&place.address, &place.credentials, &options).map_err(boxed)?;
-        let tenure = shared.tenure.clone();
-        let may_go_on = move || tenure.holds();
+        // What is begun in this term does not go on in the next: others may have written meanwhile.
+        let term = shared.tenure.term();
+        let may_go_on = move || term.holds();
         Ok(Self::over(opened, shared.metrics.clone(), named.to_string(), may_go_on))
     }
 }

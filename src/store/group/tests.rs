@@ -15,6 +15,8 @@ const BATCH: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 struct Slow {
     batches: Arc<Mutex<Vec<Vec<String>>>>,
+    /// The names of the changes that were made.
+    made: Arc<Mutex<Vec<String>>>,
 }
 
 impl Store for Slow {
@@ -38,7 +40,10 @@ impl Store for Slow {
         let result = |change: &Change| match change.name.as_str() {
             _ if !may_go_on() => Err(failed(Trouble::Stopped)),
             "bad" => Err(failed(Trouble::Refused("bad".into()))),
-            _ => Ok(Applied::default()),
+            name => {
+                self.made.lock().unwrap().push(name.to_owned());
+                Ok(Applied::default())
+            }
         };
         changes.iter().map(result).collect()
     }
@@ -141,6 +146,23 @@ async fn a_group_that_is_stopped_says_so_to_all() {
     let (results, ()) = tokio::join!(ask(&group, ["a", "b"].map(|name| change(name, 1))), stop);
     for result in results {
         assert!(matches!(result.unwrap_err().trouble, Trouble::Stopped));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_has_any_more_makes_nothing() {
+    for is_dropped in [false, true] {
+        let store = Slow::default();
+        let made = Arc::clone(&store.made);
+        let (told, mut tells) = mpsc::unbounded_channel();
+        let tell = move |batch| told.send(batch).unwrap_or_default();
+        let group = Group::over(store, Limits::default(), || true, tell);
+        timeout(BATCH / 2, group.submit(change("a", 1))).await.unwrap_err();
+        let kept = (!is_dropped).then_some(group);
+        // The batch goes on to its end.
+        tells.recv().await.unwrap();
+        assert_eq!(made.lock().unwrap().is_empty(), is_dropped);
+        drop(kept);
     }
 }
 

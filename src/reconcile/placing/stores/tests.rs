@@ -75,3 +75,30 @@ async fn one_in_doubt_is_looked_at_at_once_and_the_others_go_on() {
     stores.doubted(&store());
     assert!(stores.admit(&store(), &b).is_some());
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_let_through_and_writes_nothing_holds_nobody_for_ever() {
+    let stores = Stores::default();
+    found(&stores, 1);
+    stores.opened(&store(), open(1), None);
+    let until = stores.failed(&store(), &item("a")).unwrap();
+    for name in ["b", "c"] {
+        assert!(stores.admit(&store(), &item(name)).is_none());
+    }
+    tokio::time::advance(until - Instant::now()).await;
+    for name in ["a", "b", "c"] {
+        let known = found(&stores, 1).unwrap();
+        assert_eq!(stores.opened(&store(), known, None), [item(name)]);
+        // All the same whether it asks or finds before that it has nothing to write.
+        if name != "b" {
+            assert!(stores.admit(&store(), &item(name)).is_some());
+            assert!(stores.admit(&store(), &item("d")).is_none());
+        }
+        let Check::Later(Some(at)) = stores.begin_check(&store(), object(1)) else { panic!() };
+        assert_eq!(at - Instant::now(), TRIAL_TIME_MAX);
+        tokio::time::advance(TRIAL_TIME_MAX).await;
+    }
+    assert!(stores.admit(&store(), &item("d")).is_some());
+    assert!(stores.written(&store()).contains(&item("d")));
+    assert!(matches!(stores.begin_check(&store(), object(1)), Check::Later(None)));
+}
