@@ -128,7 +128,7 @@ struct Write<'a> {
     shared: &'a Arc<Shared>,
     name: &'a Arc<str>,
     setup: &'a Setup,
-    writer: &'a Writer,
+    writer: &'a Arc<Writer>,
 }
 
 impl Write<'_> {
@@ -177,6 +177,13 @@ impl Write<'_> {
             for item in placing.stores.written(&self.setup.store) {
                 placing.add(self.shared, item);
             }
+        }
+        if let Some(placing) = &self.shared.placing
+            && done.is_ok()
+            && !placing.stores.is_current(&self.setup.store, self.writer)
+        {
+            let text = "the state store was opened anew meanwhile";
+            return Err(Failure::Layout(text.to_owned()));
         }
         let error = done.as_ref().err().map(told);
         let version = done.as_ref().ok().and_then(|applied| applied.version.as_ref());

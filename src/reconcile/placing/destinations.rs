@@ -171,6 +171,10 @@ impl Pass<'_> {
                     for item in placing.stores.written(&setup.store) {
                         placing.add(&shared, item);
                     }
+                    if !placing.stores.is_current(&setup.store, &writer) {
+                        // The state store may be another place now.
+                        return placing.add(&shared, item);
+                    }
                     // The one file of all says so itself.
                     if !pass.has_file(&setup) {
                         let at = aggregate::destination(&name);

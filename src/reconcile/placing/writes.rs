@@ -197,6 +197,11 @@ impl Job {
             written = applied.written, deleted = applied.deleted, "placed"
         );
         self.succeeded(shared);
+        let placing = shared.placing.as_ref();
+        if placing.is_some_and(|one| !one.stores.is_current(&self.setup.store, &self.writer)) {
+            // The state store may be another place now.
+            return Err(Failure::Changed);
+        }
         if self.placement.is_going {
             drop_finalizers(shared, &self.at, &self.placement.uid).await.map_err(Failure::Cluster)
         } else {
