@@ -1,10 +1,14 @@
-//! From nothing to a settled request with three commands, on a node: what docs/reconcile.md begins with.
+//! From nothing to a settled request with three commands, on a node: what docs/reconcile.md begins with. What the request
+//! makes comes to a bucket beside the node.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
+use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::bucket::{BUCKET, Bucket, KEY, KEY_ID};
 use crate::pods::kit::{ADAPTER_IMAGE, STAGE_IMAGE, kubectl, wait_for, words};
 
 const PROMISE: &str = include_str!("../../fixtures/database/promise.yaml");
@@ -12,6 +16,11 @@ const REQUEST: &str = include_str!("../../fixtures/database/request.yaml");
 /// The image that the Promise asks for; no registry is at hand.
 const IMAGE: &str = "busybox:1.37";
 const SYSTEM: &str = "kratix-platform-system";
+/// The address of the node's network namespace that pods reach (tests/cluster/up): on its loopback device.
+const BESIDE: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 1);
+/// What a Destination holds before anything is placed there.
+const CANARIES: [&str; 2] =
+    ["dev/dependencies/kratix-canary-namespace.yaml", "dev/resources/kratix-canary-configmap.yaml"];
 
 /// `kubectl apply -f -`.
 fn apply(yaml: &str) -> String {
@@ -74,9 +83,57 @@ fn configured(generation: i64) -> Value {
     })
 }
 
+/// A Destination for all that the Promise makes, in that bucket.
+fn destination(bucket: &Bucket) -> String {
+    let api = "platform.kratix.io/v1alpha1";
+    let all = [
+        json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys", "namespace": SYSTEM},
+            "stringData": {"accessKeyID": KEY_ID, "secretAccessKey": KEY},
+        }),
+        json!({
+            "apiVersion": api, "kind": "BucketStateStore", "metadata": {"name": "store"}, "spec": {
+                "bucketName": BUCKET, "endpoint": bucket.address.to_string(), "insecure": true,
+                "secretRef": {"name": "keys", "namespace": SYSTEM},
+            },
+        }),
+        json!({
+            "apiVersion": api, "kind": "Destination",
+            "metadata": {"name": "dev-1", "labels": {
+                "environment": "dev", "zone": "internal", "role": "observability",
+            }},
+            "spec": {"path": "dev", "stateStoreRef": {"kind": "BucketStateStore", "name": "store"}},
+        }),
+    ];
+    all.map(|object| object.to_string()).join("\n---\n")
+}
+
+/// Waits until the bucket holds these files of the request, the canaries, and no others.
+fn holds(bucket: &Bucket, files: &[&str]) {
+    let home = "dev/resources/team-shop/database/orders";
+    let files = files.iter().map(|file| format!("{home}/{file}"));
+    let expected: BTreeSet<String> = files.chain(CANARIES.map(str::to_owned)).collect();
+    wait_for(&format!("the bucket to hold {expected:#?}"), || {
+        (bucket.files() == expected).then_some(())
+    });
+}
+
+fn is_true(object: &Value, kind: &str) -> bool {
+    let conditions = object["status"]["conditions"].as_array();
+    conditions.into_iter().flatten().any(|one| one["type"] == kind && one["status"] == "True")
+}
+
+/// Waits until all Works of the request are at their Destinations.
+fn placed() {
+    wait_for("the request's Works to be placed", || {
+        is_true(&request(), "WorksSucceeded").then_some(())
+    });
+}
+
 #[test]
 #[ignore = "needs a node: tests/cluster/run --companion"]
 fn three_commands_lead_from_nothing_to_a_settled_request() {
+    let bucket = Bucket::start(BESIDE.into());
     kubectl(&["create", "namespace", "team-shop"]);
     apply(&install(&["--replicas", "2"]));
     // A Promise may come before its controller runs; a request only after the Promise's API is there.
@@ -84,6 +141,9 @@ fn three_commands_lead_from_nothing_to_a_settled_request() {
     let deployment = "deployment/kratix-platform-controller-manager";
     kubectl(&["-n", SYSTEM, "rollout", "status", deployment, "--timeout=60s"]);
     kubectl(&["wait", "promise/database", "--for=condition=Available", "--timeout=60s"]);
+    apply(&destination(&bucket));
+    kubectl(&["wait", "destination/dev-1", "--for=condition=Ready", "--timeout=120s"]);
+    holds(&bucket, &[]);
     apply(REQUEST);
 
     let first = configured(1);
@@ -97,6 +157,16 @@ fn three_commands_lead_from_nothing_to_a_settled_request() {
     assert_eq!(works["items"].as_array().unwrap().len(), 2);
     let shown = words(&kubectl(&["-n", "team-shop", "get", "databases"]));
     assert!(shown.contains("orders database at orders-rw"), "{shown}");
+
+    placed();
+    let files = [
+        "instance/5058f/cluster.yaml",
+        "instance/126c4/dashboards/orders.yaml",
+        "backup/5058f/backup.yaml",
+    ];
+    holds(&bucket, &files);
+    let cluster = "dev/resources/team-shop/database/orders/instance/5058f/cluster.yaml";
+    assert!(bucket.read(cluster).contains("instances: 2"), "{}", bucket.read(cluster));
 
     // Settled means that nothing is written any more, also by a controller that begins anew.
     let version = request()["metadata"]["resourceVersion"].clone();
@@ -112,10 +182,16 @@ fn three_commands_lead_from_nothing_to_a_settled_request() {
     let second = configured(2);
     assert_ne!(second["metadata"]["resourceVersion"], version);
     assert_eq!(jobs().len(), 4, "one Job for each run, and none again");
+    wait_for("what has changed to be in the bucket", || {
+        bucket.read(cluster).contains("instances: 3").then_some(())
+    });
+    holds(&bucket, &files);
+    placed();
 
     kubectl(&["-n", "team-shop", "delete", "databases", "orders", "--timeout=60s"]);
     assert_eq!(jobs(), Vec::<String>::new());
     assert_eq!(get(&["-n", "team-shop", "works.platform.kratix.io"])["items"], json!([]));
+    holds(&bucket, &[]);
     kubectl(&["delete", "promise", "database", "--timeout=60s"]);
     assert_eq!(get(&["crd", "databases.example.org"]), Value::Null);
     let left =

@@ -13,7 +13,7 @@ use tracing::{debug, info, warn};
 use super::super::queue::Outcome;
 use super::super::shared::Shared;
 use super::Placing;
-use super::caches::{Fed, Item};
+use super::caches::{Fed, Item, Wake};
 use super::carry::status_of;
 use super::stores::{Check, Opened, OpenedWith};
 use super::writer::Writer;
@@ -90,6 +90,11 @@ impl Look<'_> {
             Ok(open) => {
                 let interval = self.shared.config().state_store_interval;
                 let next = interval.map(|one| Instant::now() + jittered(one.unsigned_abs()));
+                // What was written elsewhere is not in it.
+                if placing.drift.opened(&self.store, &self.known) {
+                    info!(store = %self.store, "it is another place now; all is written to it");
+                    placing.wake(self.shared, vec![Wake::Works]);
+                }
                 let waiting = placing.stores.opened(&self.store, open.clone(), next);
                 debug!(store = %self.store, waiting = waiting.len(), "the state store is ready");
                 for item in waiting {

@@ -13,7 +13,7 @@ use super::super::shared::Shared;
 use super::caches::{Fed, Item};
 use super::carry::{let_go, status_of};
 use super::drift::Due;
-use super::writer::is_of_store;
+use super::writer::{is_in_doubt, is_of_store};
 use super::writes::May;
 use super::{Placing, aggregate};
 use crate::cluster::{Cluster as _, ClusterError};
@@ -201,6 +201,10 @@ impl Pass<'_> {
                     for item in placing.stores.written(&setup.store) {
                         placing.add(&shared, item);
                     }
+                    if !placing.stores.is_current(&setup.store, &writer) {
+                        // The state store may be another place now.
+                        return placing.add(&shared, item);
+                    }
                     // The one file of all says so itself.
                     if !pass.has_file(&setup) {
                         let at = aggregate::destination(&name);
@@ -232,6 +236,8 @@ impl Pass<'_> {
         if let Some((setup, error)) = failed.filter(|(_, error)| is_of_store(&error.trouble)) {
             debug!("{} is closed: {}", setup.store, exit::chain(error));
             self.placing.close(self.shared, &setup.store, &item);
+        } else if let Some((setup, _)) = failed.filter(|(_, error)| is_in_doubt(&error.trouble)) {
+            self.placing.doubt(self.shared, &setup.store);
         }
         let now = self.placing.caches().destination(self.name);
         if failed.is_none() || now.is_none_or(|(_, now)| now.generation != seen.generation) {

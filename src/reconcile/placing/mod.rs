@@ -150,6 +150,13 @@ impl Placing {
         }
     }
 
+    /// Notes that a state store has refused a write that may be to blame itself: the store is looked at at once, which closes it if
+    /// it is not.
+    fn doubt(&self, shared: &Shared, store: &StoreRef) {
+        self.stores.doubted(store);
+        self.add(shared, Item::Store(store.clone()));
+    }
+
     fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -13,7 +13,7 @@ use super::super::store::Place;
 use super::caches::{Fed, Item};
 use super::carry::{drop_finalizers, found, note, status_of};
 use super::stores::pause;
-use super::writer::{Writer, is_of_store};
+use super::writer::{Writer, is_in_doubt, is_of_store};
 use crate::cluster::{ClusterError, Reads as _, chance};
 use crate::contract::{Object, kinds};
 use crate::core::placement::{
@@ -197,6 +197,11 @@ impl Job {
             written = applied.written, deleted = applied.deleted, "placed"
         );
         self.succeeded(shared);
+        let placing = shared.placing.as_ref();
+        if placing.is_some_and(|one| !one.stores.is_current(&self.setup.store, &self.writer)) {
+            // The state store may be another place now.
+            return Err(Failure::Changed);
+        }
         if self.placement.is_going {
             drop_finalizers(shared, &self.at, &self.placement.uid).await.map_err(Failure::Cluster)
         } else {
@@ -304,6 +309,8 @@ impl Job {
             Failure::Store(error) => {
                 if is_of_store(&error.trouble) {
                     placing.close(shared, &self.setup.store, &self.item);
+                } else if is_in_doubt(&error.trouble) {
+                    placing.doubt(shared, &self.setup.store);
                 } else {
                     self.succeeded(shared);
                 }
