@@ -83,9 +83,12 @@ pub enum Trouble {
         #[source]
         cause: Cause,
     },
-    /// What is in the store cannot be understood: a state file that is no YAML, a repository that is damaged.
+    /// The store itself cannot be used: a repository that is damaged.
     #[error("what is there cannot be used: {0}")]
     Damaged(String),
+    /// One file in it cannot be understood: a state file that is no YAML. That concerns those alone who need it.
+    #[error("what is there cannot be used: {0}")]
+    DamagedFile(String),
     /// This machine's own disk.
     #[error("this machine's disk")]
     Disk(#[source] Cause),
@@ -130,7 +133,8 @@ impl Fault for StoreError {
             | Trouble::Forbidden(_)
             | Trouble::Missing(_)
             | Trouble::Refused(_)
-            | Trouble::Damaged(_) => Exit::Refused,
+            | Trouble::Damaged(_)
+            | Trouble::DamagedFile(_) => Exit::Refused,
         }
     }
 
@@ -155,7 +159,7 @@ impl Fault for StoreError {
             }
             Trouble::Path(_) | Trouble::Clash { .. } => "rename the file in the pipeline's output",
             Trouble::TooLarge { .. } => "split the file",
-            Trouble::Damaged(_) => "mend or remove it in the store",
+            Trouble::Damaged(_) | Trouble::DamagedFile(_) => "mend or remove it in the store",
             Trouble::Disk(_) => {
                 "check space and rights of that folder; for a repository, of the scratch folder"
             }

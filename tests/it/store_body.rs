@@ -179,7 +179,7 @@ async fn listed_files_come_and_go(store: &impl Store) {
 
     apply(store, [whole("d/.kratix/b", Some("files: ["))]).await;
     let error = try_apply(store, &change("test", [listed("b", &[])])).await.unwrap_err();
-    assert!(matches!(error.trouble, Trouble::Damaged(_)), "{error:?}");
+    assert!(matches!(error.trouble, Trouble::DamagedFile(_)), "{error:?}");
 }
 
 async fn parts_and_whole_files(store: &impl Store) {

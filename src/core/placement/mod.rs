@@ -35,7 +35,7 @@ pub use schedule::schedule;
 pub use seen::{Chooser, GroupSeen, PlacementSeen, Seen, WorkSeen, trim};
 pub use selectors::{candidates, combine};
 pub use status::{Outcome, after_write};
-pub use store_status::{Health, StoreHealth, Told, destination_status, store_status};
+pub use store_status::{Health, StoreHealth, Told, destination_status, store_gone, store_status};
 pub use turn::{Turn, turn};
 
 #[cfg(test)]

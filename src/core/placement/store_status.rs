@@ -65,7 +65,9 @@ pub fn destination_status(
         (_, Some(clash @ Clash::Same { .. })) => (&destination::PATH_TAKEN, clash.to_string()),
         (Health::Unknown, _) => (&destination::NOT_YET, String::new()),
         (Health::StoreNotFound(store), _) => {
-            (&destination::STORE_NOT_FOUND, format!("{store}: not found"))
+            let more =
+                if seen.is_going { store_gone(store) } else { format!("{store}: not found") };
+            (&destination::STORE_NOT_FOUND, more)
         }
         (Health::StoreNotReady(store, why), _) => {
             let why = if why.is_empty() { String::new() } else { format!(": {why}") };
@@ -80,6 +82,14 @@ pub fn destination_status(
     };
     let events = [event::DESTINATION_READY, event::DESTINATION_NOT_READY];
     next(&seen.status, known, &more, seen.generation, events, now)
+}
+
+/// What is said of whoever is deleted, has files in a state store, and cannot go because that one is not there.
+pub fn store_gone(store: &StoreRef) -> String {
+    format!(
+        "{store}: not found; make it again, so that the files in it can be deleted, or take the finalizers off the \
+         WorkPlacements, so that they stay"
+    )
 }
 
 /// Returns the status of a state store; `None` when it says so already.

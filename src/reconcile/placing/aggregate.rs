@@ -10,9 +10,10 @@ use tracing::warn;
 use super::super::shared::Shared;
 use super::super::store::{Place, place};
 use super::caches::Item;
+use super::carry::drop_finalizers;
 use super::stores::pause;
-use super::writer::{Writer, is_of_store};
-use super::writes::{May, drop_finalizers, files, said, say};
+use super::writer::{Writer, is_in_doubt, is_of_store};
+use super::writes::{May, files, said, say};
 use crate::cluster::{ClusterError, Reads as _, chance};
 use crate::contract::{Object, kinds, labels};
 use crate::core::placement::{Outcome, Piece, PlacementSeen, Setup, aggregated, label_value};
@@ -109,6 +110,9 @@ pub(super) fn begin(shared: &Arc<Shared>, name: Arc<str>, setup: Setup, writer: 
                             placing.close(shared, &setup.store, item);
                         }
                     }
+                    Err(Failure::Store(error)) if is_in_doubt(&error.trouble) => {
+                        placing.doubt(shared, &setup.store);
+                    }
                     _ => {}
                 }
                 for item in items {
@@ -124,7 +128,7 @@ struct Write<'a> {
     shared: &'a Arc<Shared>,
     name: &'a Arc<str>,
     setup: &'a Setup,
-    writer: &'a Writer,
+    writer: &'a Arc<Writer>,
 }
 
 impl Write<'_> {
@@ -164,11 +168,22 @@ impl Write<'_> {
             Err(failure) => Err(failure),
         };
         if let Some(placing) = &self.shared.placing
-            && !matches!(&done, Err(Failure::Store(error)) if is_of_store(&error.trouble))
+            && !matches!(
+                &done,
+                Err(Failure::Store(error))
+                    if is_of_store(&error.trouble) || is_in_doubt(&error.trouble)
+            )
         {
             for item in placing.stores.written(&self.setup.store) {
                 placing.add(self.shared, item);
             }
+        }
+        if let Some(placing) = &self.shared.placing
+            && done.is_ok()
+            && !placing.stores.is_current(&self.setup.store, self.writer)
+        {
+            let text = "the state store was opened anew meanwhile";
+            return Err(Failure::Layout(text.to_owned()));
         }
         let error = done.as_ref().err().map(told);
         let version = done.as_ref().ok().and_then(|applied| applied.version.as_ref());

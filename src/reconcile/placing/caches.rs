@@ -308,6 +308,13 @@ impl Caches {
         self.folders.plan(&write.destination, &placed);
     }
 
+    /// Forgets where one was going to be that was not made after all: nobody else shall go elsewhere because of it.
+    pub(super) fn forget_unmade(&mut self, placement: &Place) {
+        if self.placements.get(placement).is_none() {
+            self.folders.forget(&placement.0, &placement.1);
+        }
+    }
+
     /// A WorkPlacement.
     pub(super) fn placement(&self, placement: &Place) -> Option<KnownPlacement> {
         self.placements.get(placement).cloned()

@@ -11,9 +11,12 @@ use super::super::store::Place;
 use super::Placing;
 use super::caches::Fed;
 use crate::cluster::{Cluster as _, ClusterError, Reads as _};
-use crate::contract::{Object, kinds};
+use crate::contract::{Object, finalizers, kinds};
 use crate::core::placement::{self, Plan, Relabel, StatusOf, WorkSeen, Write};
 use crate::effect;
+
+/// How often finalizers are taken off anew that somebody else's write has crossed.
+const LET_GO_TRIES_MAX: u32 = 4;
 
 /// What has come of a plan.
 #[derive(Debug, Default)]
@@ -304,11 +307,17 @@ async fn again(
     };
     let is_stale = matches!(error, ClusterError::Conflict { .. } | ClusterError::Missing { .. });
     let Some(known) = known.filter(|_| is_stale) else { return Err(error) };
-    match shared.cluster.get(&known.key(&fed.kind())).await? {
-        Some(there) if there.uid() == known.uid() => note(shared, fed, &there),
-        Some(_) | None => forget(shared, fed, &known),
-    }
+    let there = shared.cluster.get(&known.key(&fed.kind())).await?;
+    found(shared, fed, &known, there.as_ref());
     Ok(None)
+}
+
+/// Takes what was found in place of an object that is not as it was known: the watch says so too, but later.
+pub(super) fn found(shared: &Shared, fed: Fed, known: &Object, there: Option<&Object>) {
+    match there {
+        Some(there) if there.uid() == known.uid() => note(shared, fed, there),
+        Some(_) | None => forget(shared, fed, known),
+    }
 }
 
 /// Forgets an object that is gone: the watch says so too, but later.
@@ -317,4 +326,27 @@ fn forget(shared: &Shared, fed: Fed, object: &Object) {
         let wakes = placing.caches().remove(fed, object);
         placing.wake(shared, wakes);
     }
+}
+
+/// Lets a WorkPlacement go: its files are gone, or the Destination that they were in.
+pub(super) async fn drop_finalizers(
+    shared: &Shared,
+    at: &Place,
+    uid: &str,
+) -> Result<(), ClusterError> {
+    for _ in 0..LET_GO_TRIES_MAX {
+        let known = shared.placing.as_ref().and_then(|one| one.caches().placement(at));
+        let Some(known) = known.filter(|_| shared.tenure.holds()) else { return Ok(()) };
+        let seen = known.seen();
+        let is_ours =
+            |one: &str| one == finalizers::REPO_CLEANUP || one == finalizers::DOT_FILES_CLEANUP;
+        if seen.uid != uid || !seen.finalizers.iter().any(|one| is_ours(one)) {
+            return Ok(());
+        }
+        let left: Vec<_> = seen.finalizers.iter().filter(|one| !is_ours(one)).cloned().collect();
+        if let_go(shared, Fed::Placements, &known.object(), &left).await?.is_some() {
+            return Ok(());
+        }
+    }
+    Ok(())
 }

@@ -13,7 +13,7 @@ use tracing::{debug, info, warn};
 use super::super::queue::Outcome;
 use super::super::shared::Shared;
 use super::Placing;
-use super::caches::{Fed, Item};
+use super::caches::{Fed, Item, Wake};
 use super::carry::status_of;
 use super::stores::{Check, Opened, OpenedWith};
 use super::writer::Writer;
@@ -33,7 +33,9 @@ const CHECK_TIME_MAX: Duration = Duration::from_secs(120);
 pub(super) fn over(shared: &Arc<Shared>, placing: &Placing, store: &StoreRef) -> Outcome {
     let known = placing.caches().store(store);
     let Some(known) = known.filter(|known| !super::super::known::is_going(known)) else {
-        placing.stores.forget(store);
+        for item in placing.stores.forget(store) {
+            placing.add(shared, item);
+        }
         placing.add_destinations(shared, store);
         return Outcome::Done(None);
     };
@@ -88,6 +90,11 @@ impl Look<'_> {
             Ok(open) => {
                 let interval = self.shared.config().state_store_interval;
                 let next = interval.map(|one| Instant::now() + jittered(one.unsigned_abs()));
+                // What was written elsewhere is not in it.
+                if placing.drift.opened(&self.store, &self.known) {
+                    info!(store = %self.store, "it is another place now; all is written to it");
+                    placing.wake(self.shared, vec![Wake::Works]);
+                }
                 let waiting = placing.stores.opened(&self.store, open.clone(), next);
                 debug!(store = %self.store, waiting = waiting.len(), "the state store is ready");
                 for item in waiting {

@@ -1,6 +1,7 @@
 //! One pass over one Destination: its canaries, its finalizer, and what it says of itself.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,20 +13,45 @@ use super::super::shared::Shared;
 use super::caches::{Fed, Item};
 use super::carry::{let_go, status_of};
 use super::drift::Due;
-use super::writer::is_of_store;
+use super::writer::{is_in_doubt, is_of_store};
 use super::writes::May;
 use super::{Placing, aggregate};
 use crate::cluster::{Cluster as _, ClusterError};
 use crate::contract::placement::{destination as conditions, kind};
 use crate::contract::{Object, finalizers, kinds};
 use crate::core::placement::{
-    Clash, DestinationSeen, Health, Mode, Setup, canaries, clashes, destination_status,
+    Change, Clash, DestinationSeen, Health, Mode, Setup, canaries, clashes, destination_status,
 };
 use crate::effect;
 use crate::exit::{self, Fault as _};
+use crate::store::StoreError;
 
 /// When canaries are written again that their store has refused.
 const AGAIN: Duration = Duration::from_secs(30);
+
+/// The Destinations whose canaries are being written or deleted.
+#[derive(Debug, Default)]
+pub(super) struct Busy(Mutex<HashSet<Arc<str>>>);
+
+impl Busy {
+    fn lock(&self) -> MutexGuard<'_, HashSet<Arc<str>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a write may begin. If not, the end of the one that runs wakes the Destination.
+    fn begin(&self, name: &Arc<str>) -> bool {
+        self.lock().insert(Arc::clone(name))
+    }
+
+    fn ended(&self, name: &str) {
+        self.lock().remove(name);
+    }
+
+    /// Forgets what ran: it does no more.
+    pub(super) fn clear(&self) {
+        self.lock().clear();
+    }
+}
 
 /// Looks at one Destination.
 pub(super) async fn over(shared: &Arc<Shared>, placing: &Placing, name: &Arc<str>) -> Outcome {
@@ -52,7 +78,7 @@ impl Pass<'_> {
         let Some((object, seen)) = known else { return Ok(Outcome::Done(None)) };
         let clash = clashes(&all).remove(&**self.name);
         if seen.is_going {
-            return self.goes(&object, &seen, clash.as_ref()).await;
+            return self.goes(&seen, clash.as_ref()).await;
         }
         if !self.finalizer(&object, &seen).await? {
             return Ok(Outcome::Again);
@@ -154,6 +180,9 @@ impl Pass<'_> {
         let Some(writer) = self.placing.stores.admit(&setup.store, &item) else {
             return Outcome::Done(None);
         };
+        if !self.placing.destinations.begin(self.name) {
+            return Outcome::Done(None);
+        }
         let (shared, seen, setup) = (Arc::clone(self.shared), seen.clone(), setup.clone());
         let name = Arc::clone(self.name);
         self.placing.spawn(async move {
@@ -163,6 +192,7 @@ impl Pass<'_> {
                 Ok(change) => change,
                 Err(error) => {
                     let text = format!("{}; {}", exit::chain(&error), error.hint());
+                    placing.destinations.ended(&name);
                     return pass.said(&seen, Health::WriteFailed(&text), clash.as_ref()).await;
                 }
             };
@@ -171,6 +201,10 @@ impl Pass<'_> {
                     for item in placing.stores.written(&setup.store) {
                         placing.add(&shared, item);
                     }
+                    if !placing.stores.is_current(&setup.store, &writer) {
+                        // The state store may be another place now.
+                        return placing.add(&shared, item);
+                    }
                     // The one file of all says so itself.
                     if !pass.has_file(&setup) {
                         let at = aggregate::destination(&name);
@@ -178,6 +212,7 @@ impl Pass<'_> {
                     }
                     pass.said(&seen, Health::Ready, clash.as_ref()).await;
                     pass.next_time(&seen, &setup, item);
+                    pass.ended(&seen, None);
                 }
                 Err(error) => {
                     let mut text = exit::chain(&error);
@@ -186,21 +221,79 @@ impl Pass<'_> {
                     }
                     warn!(destination = %seen.name, "failed to write canaries: {text}");
                     pass.said(&seen, Health::WriteFailed(&text), clash.as_ref()).await;
-                    if is_of_store(&error.trouble) {
-                        placing.close(&shared, &setup.store, &item);
-                    } else {
-                        placing.queue.add_at(item, Instant::now() + AGAIN);
-                    }
+                    pass.ended(&seen, Some((&setup, &error)));
                 }
             }
         });
         Outcome::Done(None)
     }
 
+    /// Ends a write. Whatever has happened meanwhile is looked at now; what failed, unless it has changed, after a pause or when
+    /// its store is back.
+    fn ended(&self, seen: &DestinationSeen, failed: Option<(&Setup, &StoreError)>) {
+        self.placing.destinations.ended(self.name);
+        let item = Item::Destination(Arc::clone(self.name));
+        if let Some((setup, error)) = failed.filter(|(_, error)| is_of_store(&error.trouble)) {
+            debug!("{} is closed: {}", setup.store, exit::chain(error));
+            self.placing.close(self.shared, &setup.store, &item);
+        } else if let Some((setup, _)) = failed.filter(|(_, error)| is_in_doubt(&error.trouble)) {
+            self.placing.doubt(self.shared, &setup.store);
+        }
+        let now = self.placing.caches().destination(self.name);
+        if failed.is_none() || now.is_none_or(|(_, now)| now.generation != seen.generation) {
+            self.placing.add(self.shared, item);
+        } else if failed.is_some_and(|(_, error)| !is_of_store(&error.trouble)) {
+            self.placing.queue.add_at(item, Instant::now() + AGAIN);
+        }
+    }
+
+    /// Takes the canaries away, and then the finalizer, in a task of its own.
+    fn take_away(&self, seen: &DestinationSeen, setup: &Setup, change: Change) -> Outcome {
+        let item = Item::Destination(Arc::clone(self.name));
+        let Some(writer) = self.placing.stores.admit(&setup.store, &item) else {
+            return Outcome::Done(None);
+        };
+        if !self.placing.destinations.begin(self.name) {
+            return Outcome::Done(None);
+        }
+        let (shared, seen, setup) = (Arc::clone(self.shared), seen.clone(), setup.clone());
+        let name = Arc::clone(self.name);
+        self.placing.spawn(async move {
+            let Some(placing) = &shared.placing else { return };
+            let pass = Pass { shared: &shared, placing, name: &name };
+            if let Err(error) = writer.write(change).await {
+                warn!(destination = %seen.name, "failed to delete canaries: {}", exit::chain(&error));
+                return pass.ended(&seen, Some((&setup, &error)));
+            }
+            for item in placing.stores.written(&setup.store) {
+                placing.add(&shared, item);
+            }
+            let done = pass.let_go(&seen).await;
+            placing.destinations.ended(&name);
+            match done {
+                Ok(_) => placing.add(&shared, item),
+                Err(error) => {
+                    warn!(destination = %seen.name, "failed to let it go: {}", exit::chain(&error));
+                    placing.queue.add_at(item, Instant::now() + AGAIN);
+                }
+            }
+        });
+        Outcome::Done(None)
+    }
+
+    /// Takes the finalizer off; false when it has to be looked at anew.
+    async fn let_go(&self, seen: &DestinationSeen) -> Result<bool, ClusterError> {
+        let known = self.placing.caches().destination(self.name);
+        let known = known.filter(|(_, now)| now.uid == seen.uid && self.shared.tenure.holds());
+        let Some((object, now)) = known else { return Ok(true) };
+        let mut left = now.finalizers;
+        left.retain(|one| one != finalizers::DESTINATION_CLEANUP);
+        Ok(let_go(self.shared, Fed::Destinations, &object, &left).await?.is_some())
+    }
+
     /// What a Destination that is being deleted leaves: nothing, if it was asked to.
     async fn goes(
         &self,
-        object: &Object,
         seen: &DestinationSeen,
         clash: Option<&Clash>,
     ) -> Result<Outcome, ClusterError> {
@@ -217,37 +310,23 @@ impl Pass<'_> {
         }
         if !placements.is_empty() {
             debug!(left = placements.len(), "waits for its WorkPlacements to go");
-            return Ok(Outcome::Done(None));
+            // Their files cannot go while the state store is not there.
+            let store = seen.setup.as_ref().ok().map(|setup| &setup.store);
+            let gone = store.filter(|store| self.placing.caches().store(store).is_none());
+            return match gone {
+                Some(store) => self.say(seen, Health::StoreNotFound(store), clash).await,
+                None => Ok(Outcome::Done(None)),
+            };
         }
         // What has the path of another one has written nothing.
         let setup = seen.setup.as_ref().ok().filter(|_| !matches!(clash, Some(Clash::Same { .. })));
         let is_there = |setup: &&Setup| self.placing.caches().store(&setup.store).is_some();
-        if let Some(setup) = setup.filter(is_there) {
-            let item = Item::Destination(Arc::clone(self.name));
-            let Some(writer) = self.placing.stores.admit(&setup.store, &item) else {
-                return Ok(Outcome::Done(None));
-            };
-            if let Ok(change) = canaries(setup, &seen.name, false) {
-                match writer.write(change).await {
-                    Ok(_) => {
-                        for item in self.placing.stores.written(&setup.store) {
-                            self.placing.add(self.shared, item);
-                        }
-                    }
-                    Err(error) => {
-                        warn!("failed to delete canaries: {}", exit::chain(&error));
-                        if is_of_store(&error.trouble) {
-                            self.placing.close(self.shared, &setup.store, &item);
-                        }
-                        return Ok(Outcome::Failed);
-                    }
-                }
-            }
+        if let Some(setup) = setup.filter(is_there)
+            && let Ok(change) = canaries(setup, &seen.name, false)
+        {
+            return Ok(self.take_away(seen, setup, change));
         }
-        let mut left = seen.finalizers.clone();
-        left.retain(|one| one != finalizers::DESTINATION_CLEANUP);
-        let gone = let_go(self.shared, Fed::Destinations, object, &left).await?;
-        Ok(if gone.is_some() { Outcome::Done(None) } else { Outcome::Again })
+        Ok(if self.let_go(seen).await? { Outcome::Done(None) } else { Outcome::Again })
     }
 
     async fn say(

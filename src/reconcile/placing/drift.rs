@@ -13,11 +13,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::store::Place;
-use crate::core::placement::{Setup, next_rewrite};
+use crate::contract::Object;
+use crate::core::placement::{Setup, StoreRef, next_rewrite};
+
+/// Fields of state stores that say where they are.
+const ADDRESS: [&str; 5] = ["url", "branch", "bucketName", "endpoint", "path"];
 
 /// By WorkPlacement, and by Destination with an empty namespace.
 #[derive(Debug, Default)]
-pub(super) struct Drift(Mutex<HashMap<Place, Written>>);
+pub(super) struct Drift {
+    written: Mutex<HashMap<Place, Written>>,
+    /// Where each state store is, and how often it has been elsewhere before.
+    stores: Mutex<HashMap<StoreRef, (String, u64)>>,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Written {
@@ -40,7 +48,35 @@ pub(super) enum Due {
 
 impl Drift {
     fn lock(&self) -> MutexGuard<'_, HashMap<Place, Written>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stores(&self) -> MutexGuard<'_, HashMap<StoreRef, (String, u64)>> {
+        self.stores.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a state store was opened as this object says; returns whether it was elsewhere before: then all in it is due.
+    pub(super) fn opened(&self, store: &StoreRef, object: &Object) -> bool {
+        let field = |name| object.text_at(&["spec", name]).unwrap_or_default();
+        let address = ADDRESS.map(field).join("\n");
+        let mut stores = self.stores();
+        let Some((known, moves)) = stores.get_mut(store) else {
+            stores.insert(store.clone(), (address, 0));
+            return false;
+        };
+        let is_elsewhere = *known != address;
+        if is_elsewhere {
+            (*known, *moves) = (address, moves.saturating_add(1));
+        }
+        is_elsewhere
+    }
+
+    /// Where files stand, of all that a Destination and its state store say.
+    fn target(&self, setup: &Setup) -> u64 {
+        let moves = self.stores().get(&setup.store).map_or(0, |(_, moves)| *moves);
+        let mut hasher = DefaultHasher::new();
+        (&setup.store, &setup.base, &setup.mode, moves).hash(&mut hasher);
+        hasher.finish()
     }
 
     /// Decides about somebody that is written. Who is seen for the first time stands where it should.
@@ -52,7 +88,7 @@ impl Drift {
         interval: Option<SignedDuration>,
         now: Timestamp,
     ) -> Due {
-        let target = target(setup);
+        let target = self.target(setup);
         let known = *self.lock().entry(at.clone()).or_insert(Written { target, since: now });
         if known.target != target {
             return Due::Moved;
@@ -65,7 +101,8 @@ impl Drift {
 
     /// Notes that somebody was written there.
     pub(super) fn wrote(&self, at: &Place, setup: &Setup, now: Timestamp) {
-        self.lock().insert(at.clone(), Written { target: target(setup), since: now });
+        let target = self.target(setup);
+        self.lock().insert(at.clone(), Written { target, since: now });
     }
 
     /// Forgets somebody that is gone.
@@ -76,20 +113,14 @@ impl Drift {
     /// Begins anew.
     pub(super) fn clear(&self) {
         self.lock().clear();
+        self.stores().clear();
     }
-}
-
-/// Where files stand, of all that a Destination says.
-fn target(setup: &Setup) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (&setup.store, &setup.base, &setup.mode).hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::placement::{Mode, StorePath, StoreRef};
+    use crate::core::placement::{Mode, StorePath};
 
     const HOUR: Option<SignedDuration> = Some(SignedDuration::from_hours(1));
 
@@ -131,6 +162,32 @@ mod tests {
         }
         // A new interval holds at once.
         assert_eq!(drift.due(&place, "uid", &setup(), HOUR, at(1_000_000)), Due::Again);
+    }
+
+    #[test]
+    fn what_is_in_a_store_that_moves_is_due_at_once_and_the_others_are_not() {
+        let git = |url, branch| {
+            let spec =
+                serde_json::json!({"spec": {"url": url, "branch": branch, "authMethod": "ssh"}});
+            Object::from_value(spec).unwrap()
+        };
+        let (drift, place) = (Drift::default(), ("default".into(), "one".into()));
+        let store = setup().store;
+        let due = || drift.due(&place, "uid", &setup(), None, at(9));
+        assert_eq!(due(), Due::At(None), "nobody knows yet where the store is");
+        assert!(!drift.opened(&store, &git("a", "main")));
+        assert!(!drift.opened(&store, &git("a", "main")));
+        assert_eq!(due(), Due::At(None));
+        for moved in [git("b", "main"), git("b", "other"), git("a", "main")] {
+            assert!(drift.opened(&store, &moved));
+            assert_eq!((due(), due()), (Due::Moved, Due::Moved));
+            drift.wrote(&place, &setup(), at(9));
+            assert_eq!(due(), Due::At(None));
+        }
+        let other = StoreRef { is_bucket: true, name: "git".into() };
+        drift.opened(&other, &git("a", "main"));
+        assert!(drift.opened(&other, &git("b", "main")));
+        assert_eq!(due(), Due::At(None));
     }
 
     #[test]

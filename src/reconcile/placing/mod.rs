@@ -30,6 +30,7 @@ use crate::cluster::live::watch::{Heard, Watch};
 use crate::core::placement::{Chooser, StoreRef};
 use aggregate::Aggregates;
 use caches::{Caches, Fed, Item, Wake};
+use destinations::Busy;
 use drift::Drift;
 use stores::Stores;
 use writes::Writes;
@@ -61,6 +62,7 @@ pub(super) struct Placing {
     stores: Stores,
     writes: Writes,
     aggregates: Aggregates,
+    destinations: Busy,
     drift: Drift,
     /// What is being written and checked; none of it may go on once we lead no more.
     tasks: Mutex<JoinSet<()>>,
@@ -148,6 +150,13 @@ impl Placing {
         }
     }
 
+    /// Notes that a state store has refused a write that may be to blame itself: the store is looked at at once, which closes it if
+    /// it is not.
+    fn doubt(&self, shared: &Shared, store: &StoreRef) {
+        self.stores.doubted(store);
+        self.add(shared, Item::Store(store.clone()));
+    }
+
     fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -182,6 +191,7 @@ impl Placing {
         self.stores.clear();
         self.writes.clear();
         self.aggregates.clear();
+        self.destinations.clear();
         self.drift.clear();
     }
 

@@ -109,6 +109,13 @@ impl Stores {
         None
     }
 
+    /// Whether this is what writes to a store now: the store may be another place since it was given out.
+    pub(super) fn is_current(&self, store: &StoreRef, writer: &Arc<Writer>) -> bool {
+        let all = self.lock();
+        let open = all.get(store).and_then(|entry| entry.open.as_ref());
+        open.is_some_and(|open| Arc::ptr_eq(&open.writer, writer))
+    }
+
     /// Whether everybody may write; `None` when nobody knows yet.
     pub(super) fn is_open(&self, store: &StoreRef) -> Option<bool> {
         match self.lock().get(store).map(|entry| &entry.gate) {
@@ -140,6 +147,17 @@ impl Stores {
             return None;
         }
         Some(entry.close())
+    }
+
+    /// Notes that a write was refused that may be to blame itself: it is looked at at the next chance, and whoever writes next may
+    /// show meanwhile that it takes what it is given.
+    pub(super) fn doubted(&self, store: &StoreRef) {
+        let mut all = self.lock();
+        let Some(entry) = all.get_mut(store) else { return };
+        entry.next_check = Some(Instant::now());
+        if matches!(entry.gate, Gate::Trial { .. }) {
+            entry.gate = Gate::Trial { who: None, since: Instant::now() };
+        }
     }
 
     /// Asks whether it is to be looked at; whoever is told so says [`Stores::checked`].
@@ -189,12 +207,15 @@ impl Stores {
         entry.close()
     }
 
-    /// Forgets a state store that is gone; who waits for it goes on waiting.
-    pub(super) fn forget(&self, store: &StoreRef) {
-        if let Some(entry) = self.lock().get_mut(store) {
-            let waiting = std::mem::take(&mut entry.waiting);
-            *entry = Entry { waiting, ..Entry::default() };
-        }
+    /// Forgets a state store that is gone; returns who has waited for it, and says so, and waits again.
+    pub(super) fn forget(&self, store: &StoreRef) -> Vec<Item> {
+        let entry = self.lock().remove(store);
+        entry.map_or_else(Vec::new, |entry| entry.waiting.into_iter().collect())
+    }
+
+    /// Notes who waits for a state store, to be named when it can be written.
+    pub(super) fn wait(&self, store: &StoreRef, item: &Item) {
+        self.lock().entry(store.clone()).or_default().waiting.insert(item.clone());
     }
 
     /// Begins anew: what was found out by who led before us may not be so any more.

@@ -10,9 +10,9 @@ use super::super::queue::Outcome;
 use super::super::shared::Shared;
 use super::super::store::Place;
 use super::caches::Item;
-use super::carry::{Carried, Carry};
+use super::carry::{Carried, Carry, drop_finalizers};
 use super::drift::Due;
-use super::writes::{Job, May, Print, Why, drop_finalizers};
+use super::writes::{Job, May, Print, Why, say};
 use super::{Placement, Placing, aggregate};
 use crate::cluster::ClusterError;
 use crate::core::placement::{self, Turn};
@@ -76,6 +76,7 @@ impl Pass<'_> {
                     Carried::default()
                 } else {
                     debug!(creates = plan.creates.len(), updates = plan.updates.len(), "acting");
+                    let _planned = Planned::of(self.placing, self.at, &plan);
                     Carry::new(self.shared, self.placing, self.at, work).out(&plan).await?
                 }
             }
@@ -207,6 +208,9 @@ impl Pass<'_> {
             }
             let Ok(setup) = &destination.setup else { continue };
             let item = Item::Work(self.at.clone());
+            if placement.is_going && self.waits_for_store(&at, &placement, setup, &item).await? {
+                continue;
+            }
             if let Mode::Aggregated { .. } = setup.mode {
                 self.aggregate(destination, setup, &item);
                 continue;
@@ -268,6 +272,24 @@ impl Pass<'_> {
         }
     }
 
+    /// Whether the state store is not there that the files of a WorkPlacement are to be deleted from. It says so then: it is
+    /// for people to make the store again, or to let the files be.
+    async fn waits_for_store(
+        &self,
+        at: &Place,
+        seen: &PlacementSeen,
+        setup: &Setup,
+        item: &Item,
+    ) -> Result<bool, ClusterError> {
+        if self.placing.caches().store(&setup.store).is_some() {
+            return Ok(false);
+        }
+        self.placing.stores.wait(&setup.store, item);
+        let error = placement::store_gone(&setup.store);
+        say(self.shared, at, seen, placement::Outcome::Failed { error: &error }).await?;
+        Ok(true)
+    }
+
     /// Decides whether a WorkPlacement may be written now, and what else is in the same change: what belongs to others
     /// stays.
     fn beside(
@@ -301,4 +323,92 @@ enum Turned {
     Wait,
     /// It has nothing in the store, and goes.
     LetGo,
+}
+
+/// WorkPlacements that are about to be made. However that ends (the cluster refuses, the Work goes, we lead no more), those
+/// that are not there then have no folder.
+struct Planned<'a> {
+    placing: &'a Placing,
+    places: Vec<Place>,
+}
+
+impl<'a> Planned<'a> {
+    fn of(placing: &'a Placing, at: &Place, plan: &Plan) -> Self {
+        let place = |name: &str| (at.0.clone(), name.into());
+        let places = plan.creates.iter().map(|write| place(&write.name)).collect();
+        Self { placing, places }
+    }
+}
+
+impl Drop for Planned<'_> {
+    fn drop(&mut self) {
+        let mut caches = self.placing.caches();
+        for place in &self.places {
+            caches.forget_unmade(place);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::super::cache::Source;
+    use super::super::caches::Fed;
+    use super::*;
+    use crate::contract::Object;
+
+    /// A WorkPlacement of a request; all have the same folder.
+    fn placement(name: &str) -> Object {
+        let object = json!({
+            "metadata": {"name": name, "namespace": "platform", "uid": name, "resourceVersion": "1"},
+            "spec": {
+                "targetDestinationName": "d", "id": "g", "promiseName": "redis", "resourceName": "r1",
+            },
+        });
+        Object::from_value(object).unwrap()
+    }
+
+    #[test]
+    fn what_could_not_be_made_has_no_folder_and_what_was_made_keeps_it() {
+        let work = WorkSeen::from_object(
+            &Object::from_value(json!({
+                "metadata": {"name": "w", "namespace": "platform", "uid": "w"},
+                "spec": {"promiseName": "redis", "resourceName": "r1", "workloadGroups": [{"id": "g"}]},
+            }))
+            .unwrap(),
+        );
+        let destination = DestinationSeen::from_object(
+            &Object::from_value(json!({
+                "metadata": {"name": "d", "uid": "d"},
+                "spec": {"path": "d", "stateStoreRef": {"kind": "GitStateStore", "name": "git"}},
+            }))
+            .unwrap(),
+        );
+        let other = PlacementSeen::from_object(&placement("other"));
+        let at: Place = ("platform".into(), "w".into());
+        for is_made in [false, true] {
+            let placing = Placing::default();
+            let plan = schedule(&Seen {
+                work: &work,
+                destinations: std::slice::from_ref(&destination),
+                placements: &[],
+                folders: &placing.caches().folders,
+                taken: &[],
+                chooser: Chooser::Stable,
+                now: jiff::Timestamp::UNIX_EPOCH,
+            });
+            let [write] = plan.creates.as_slice() else { panic!("{plan:?}") };
+            placing.caches().plan_folder(&work, write);
+            {
+                let _planned = Planned::of(&placing, &at, &plan);
+                assert!(placing.caches().folders.is_shared(&other), "it is planned");
+                if is_made {
+                    let made = placement(&write.name);
+                    placing.caches().put(Source::Write, Fed::Placements, &made);
+                }
+            }
+            assert_eq!(placing.caches().folders.is_shared(&other), is_made);
+        }
+    }
 }

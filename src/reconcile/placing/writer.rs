@@ -80,11 +80,15 @@ pub(super) fn is_of_store(trouble: &Trouble) -> bool {
             | Trouble::Late(_)
             | Trouble::Untrusted(_)
             | Trouble::Credentials(_)
-            | Trouble::Forbidden(_)
-            | Trouble::Missing(_)
             | Trouble::Disk(_)
             | Trouble::Damaged(_)
     )
+}
+
+/// Whether what goes wrong may be wrong with the store or with what it was given alone: a bucket forbids one key, one folder, or
+/// to delete what is locked, in the words in which it forbids everything. A look at the store tells.
+pub(super) fn is_in_doubt(trouble: &Trouble) -> bool {
+    matches!(trouble, Trouble::Forbidden(_) | Trouble::Missing(_))
 }
 
 impl Writer {
@@ -126,4 +130,26 @@ impl Writer {
 
 fn boxed(error: impl Fault + Send + Sync + 'static) -> Box<dyn Fault + Send + Sync> {
     Box::new(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_file_that_is_bad_or_forbidden_does_not_close_the_store() {
+        let text = String::new;
+        for (trouble, of_store, in_doubt) in [
+            (Trouble::DamagedFile(text()), false, false),
+            (Trouble::Refused(text()), false, false),
+            (Trouble::Forbidden(text()), false, true),
+            (Trouble::Missing(text()), false, true),
+            (Trouble::Damaged(text()), true, false),
+            (Trouble::Credentials(text()), true, false),
+            (Trouble::Unreachable(text().into()), true, false),
+        ] {
+            assert_eq!(is_of_store(&trouble), of_store, "{trouble:?}");
+            assert_eq!(is_in_doubt(&trouble), in_doubt, "{trouble:?}");
+        }
+    }
 }

@@ -11,11 +11,11 @@ use tracing::{debug, warn};
 use super::super::shared::Shared;
 use super::super::store::Place;
 use super::caches::{Fed, Item};
-use super::carry::{let_go, note, status_of};
+use super::carry::{drop_finalizers, found, note, status_of};
 use super::stores::pause;
-use super::writer::{Writer, is_of_store};
+use super::writer::{Writer, is_in_doubt, is_of_store};
 use crate::cluster::{ClusterError, Reads as _, chance};
-use crate::contract::{Object, finalizers, kinds};
+use crate::contract::{Object, kinds};
 use crate::core::placement::{
     self, Content, DestinationSeen, Outcome, Piece, Placed, PlacementSeen, Setup, after_write,
 };
@@ -197,6 +197,11 @@ impl Job {
             written = applied.written, deleted = applied.deleted, "placed"
         );
         self.succeeded(shared);
+        let placing = shared.placing.as_ref();
+        if placing.is_some_and(|one| !one.stores.is_current(&self.setup.store, &self.writer)) {
+            // The state store may be another place now.
+            return Err(Failure::Changed);
+        }
         if self.placement.is_going {
             drop_finalizers(shared, &self.at, &self.placement.uid).await.map_err(Failure::Cluster)
         } else {
@@ -272,7 +277,15 @@ impl Job {
             there.uid() == Some(&self.placement.uid)
                 && there.generation() == Some(self.placement.generation)
         };
-        there.filter(is_it).ok_or(Failure::Changed)
+        if !there.as_ref().is_some_and(is_it) {
+            // Until the watch says so the same would be read again and again.
+            let known = shared.placing.as_ref().and_then(|one| one.caches().placement(&self.at));
+            if let Some(known) = known.map(|known| known.object()) {
+                found(shared, Fed::Placements, &known, there.as_ref());
+            }
+            return Err(Failure::Changed);
+        }
+        there.ok_or(Failure::Changed)
     }
 
     /// Opens the store for everybody, if this was the write that shows whether it may be.
@@ -296,6 +309,8 @@ impl Job {
             Failure::Store(error) => {
                 if is_of_store(&error.trouble) {
                     placing.close(shared, &self.setup.store, &self.item);
+                } else if is_in_doubt(&error.trouble) {
+                    placing.doubt(shared, &self.setup.store);
                 } else {
                     self.succeeded(shared);
                 }
@@ -373,27 +388,4 @@ pub(super) fn files(placement: &Object) -> Vec<(String, Content)> {
         .flatten()
         .map(|file| (text(file, "filepath"), Content::Packed(text(file, "content").into())))
         .collect()
-}
-
-/// Lets a WorkPlacement go: its files are gone, or the Destination that they were in.
-pub(super) async fn drop_finalizers(
-    shared: &Shared,
-    at: &Place,
-    uid: &str,
-) -> Result<(), ClusterError> {
-    for _ in 0..TRIES_MAX {
-        let known = shared.placing.as_ref().and_then(|one| one.caches().placement(at));
-        let Some(known) = known.filter(|_| shared.tenure.holds()) else { return Ok(()) };
-        let seen = known.seen();
-        let is_ours =
-            |one: &str| one == finalizers::REPO_CLEANUP || one == finalizers::DOT_FILES_CLEANUP;
-        if seen.uid != uid || !seen.finalizers.iter().any(|one| is_ours(one)) {
-            return Ok(());
-        }
-        let left: Vec<_> = seen.finalizers.iter().filter(|one| !is_ours(one)).cloned().collect();
-        if let_go(shared, Fed::Placements, &known.object(), &left).await?.is_some() {
-            return Ok(());
-        }
-    }
-    Ok(())
 }

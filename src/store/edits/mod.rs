@@ -96,7 +96,7 @@ pub fn needs(change: &Change) -> Needs {
 ///
 /// # Errors
 /// [`Trouble::Clash`] for files that cannot be beside each other, and for a file that two edits name; [`Trouble::Path`] for a
-/// file outside of what its edit is for; [`Trouble::Damaged`] for a state file that cannot be read;
+/// file outside of what its edit is for; [`Trouble::DamagedFile`] for a state file that cannot be read;
 /// [`Trouble::TooLarge`] and [`Trouble::Content`] for files of several parts.
 pub fn resolve(change: &Change, known: &Known) -> Result<Steps, Trouble> {
     let mut plan = Plan::default();

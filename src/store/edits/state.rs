@@ -19,14 +19,14 @@ const FILES: &str = "files";
 /// without that of the Destination; it is added. A file that is empty lists nothing.
 ///
 /// # Errors
-/// [`Trouble::Damaged`] when it is no such YAML. To take it for empty would leave the files it meant behind for good, so
+/// [`Trouble::DamagedFile`] when it is no such YAML. To take it for empty would leave the files it meant behind for good, so
 /// somebody has to look.
 pub(super) fn read(
     base: &StorePath,
     state: &StorePath,
     bytes: &[u8],
 ) -> Result<BTreeSet<StorePath>, Trouble> {
-    let damaged = |why: String| Trouble::Damaged(format!("the state file `{state}`: {why}"));
+    let damaged = |why: String| Trouble::DamagedFile(format!("the state file `{state}`: {why}"));
     let document = yaml::parse(bytes).map_err(|error| damaged(error.to_string()))?;
     let listed = match &document {
         Node::Null => return Ok(BTreeSet::new()),

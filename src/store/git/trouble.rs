@@ -98,6 +98,7 @@ pub(super) fn again(trouble: &Trouble) -> Trouble {
             Trouble::Content { path: path.clone(), cause: cause(one) }
         }
         Trouble::Damaged(says) => Trouble::Damaged(says.clone()),
+        Trouble::DamagedFile(says) => Trouble::DamagedFile(says.clone()),
         Trouble::Disk(one) => Trouble::Disk(cause(one)),
         Trouble::Stopped => Trouble::Stopped,
         Trouble::Other(says) => Trouble::Other(says.clone()),

@@ -69,6 +69,13 @@ fn a_destination_says_why_it_is_not_ready() {
     seen.setup.as_mut().unwrap().canaries = false;
     let (status, _) = destination_status(&seen, Health::Ready, None, now()).unwrap();
     assert_eq!(ready(&status), ("+DestinationReady".into(), "Destination is ready".into()));
+    // One that is to go is told what it waits for.
+    let mut going = seen.clone();
+    going.is_going = true;
+    let (status, _) =
+        destination_status(&going, Health::StoreNotFound(&store), None, now()).unwrap();
+    assert_eq!(ready(&status), ("-StateStoreNotFound".into(), store_gone(&store)));
+    assert!(store_gone(&store).starts_with("GitStateStore/git: not found; make it again"));
     // Numbers are no news.
     let at = |seconds: u32| format!("timed out after {seconds} s");
     seen.status = destination_status(&seen, Health::WriteFailed(&at(5)), None, now()).unwrap().0;

@@ -55,6 +55,28 @@ async fn what_could_not_be_opened_is_not_taken_for_what_is_open() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_in_doubt_is_looked_at_at_once_and_the_others_go_on() {
+    let (stores, a, b) = (Stores::default(), item("a"), item("b"));
+    assert!(found(&stores, 1).is_none());
+    stores.opened(&store(), open(1), None);
+    assert!(matches!(stores.begin_check(&store(), object(1)), Check::Later(None)));
+    stores.doubted(&store());
+    assert!(stores.admit(&store(), &b).is_some());
+    assert!(found(&stores, 1).is_some(), "it is due");
+    stores.opened(&store(), open(1), None);
+    assert!(matches!(stores.begin_check(&store(), object(1)), Check::Later(None)));
+    // One that is let through to show how the store is, and is refused, keeps nobody from trying.
+    let until = stores.failed(&store(), &a).unwrap();
+    tokio::time::advance(until - Instant::now()).await;
+    assert!(found(&stores, 1).is_some());
+    stores.opened(&store(), open(1), None);
+    assert!(stores.admit(&store(), &a).is_some());
+    assert!(stores.admit(&store(), &b).is_none());
+    stores.doubted(&store());
+    assert!(stores.admit(&store(), &b).is_some());
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_that_is_let_through_and_writes_nothing_holds_nobody_for_ever() {
     let stores = Stores::default();
     found(&stores, 1);
