@@ -177,7 +177,7 @@ fn below(
     files.iter().map(file).collect()
 }
 
-/// What is told of a change in the templates of commit messages: names, and with `label/` and `annotation/` before their
+/// What is told of a change in the templates of commit messages: names, and with `label:` and `annotation:` before their
 /// key what the request says of itself.
 pub fn about(
     placed: &Placed<'_>,
@@ -197,7 +197,7 @@ pub fn about(
     tell("pipeline".into(), placed.pipeline);
     tell("destination".into(), destination);
     tell("work".into(), work);
-    for (field, prefix) in [("labels", "label/"), ("annotations", "annotation/")] {
+    for (field, prefix) in [("labels", "label:"), ("annotations", "annotation:")] {
         let map = request.and_then(|request| request.at(&["metadata", field])?.as_object());
         for (key, value) in map.into_iter().flatten() {
             tell(format!("{prefix}{key}"), value.as_str().unwrap_or_default());

@@ -262,7 +262,7 @@ fn words_of_object(context: &Context) -> BTreeMap<String, String> {
             continue;
         };
         for (key, value) in entries {
-            words.extend(value.text().map(|text| (format!("{family}/{key}"), text)));
+            words.extend(value.text().map(|text| (format!("{family}:{key}"), text)));
         }
     }
     words

@@ -178,9 +178,9 @@ fn templates_know_what_the_change_is_of() {
     assert_eq!(
         text,
         [
-            "annotation/ticket=OPS-1",
+            "annotation:ticket=OPS-1",
             "destination=d",
-            "label/team=a",
+            "label:team=a",
             "namespace=default",
             "pipeline=main",
             "promise=redis",
