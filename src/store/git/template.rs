@@ -13,7 +13,7 @@ const FAMILIES: &[&str] = &["annotation:", "label:"];
 /// A text with places for what is known of a change.
 ///
 /// `{name}` is its name, `{promise}`, `{resource}` and so on what [`Change::about`] has under that key, `{annotation:KEY}` what
-/// it has under `annotation/KEY`; nothing when it has nothing. `{{` and `}}` are braces.
+/// it has under `annotation:KEY`; nothing when it has nothing. `{{` and `}}` are braces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template(Vec<Piece>);
 
@@ -65,7 +65,7 @@ impl Template {
                 )));
             }
             pieces.push(Piece::Text(std::mem::take(&mut plain)));
-            pieces.push(Piece::Place(key.replacen(':', "/", 1)));
+            pieces.push(Piece::Place(key.to_owned()));
             rest = after;
         }
         plain.push_str(rest);
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     fn change() -> Change {
-        let about = [("promise", "redis"), ("annotation/ticket", "OPS-1\n\nSigned-off-by: root")];
+        let about = [("promise", "redis"), ("annotation:ticket", "OPS-1\n\nSigned-off-by: root")];
         let about = about.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
         Change { name: "work.dev-1".into(), about, edits: Vec::new() }
     }

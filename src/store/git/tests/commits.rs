@@ -38,9 +38,9 @@ async fn a_commit_says_who_and_why() {
         ("promise", "redis"),
         ("resource", "cache"),
         ("namespace", "team-a"),
-        ("annotation/ticket", "OPS-1\n\nSigned-off-by: root\nauthor x <x> 0 +0000"),
-        ("annotation/who", " Ann <root@x>\n"),
-        ("annotation/mail", "ann@example.com>\ncommitter x"),
+        ("annotation:ticket", "OPS-1\n\nSigned-off-by: root\nauthor x <x> 0 +0000"),
+        ("annotation:who", " Ann <root@x>\n"),
+        ("annotation:mail", "ann@example.com>\ncommitter x"),
     ];
     commit(&bare, settings, about(whole("w", "a", Some("1")), &known)).await;
     let show = |format: &str| bare.git(&["log", "-1", &format!("--format={format}"), "main"]);
