@@ -298,8 +298,14 @@ fn the_page_knows_the_settings() {
     let table = table.split("\n\n").next().unwrap();
     let keys: Vec<_> =
         table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
-    assert_eq!(keys.len(), 14);
-    for key in keys.into_iter().filter(|key| !key.starts_with("controllerLeaderElection")) {
+    assert_eq!(keys.len(), 18);
+    // `a.{b,c}` stands for `a.b` and `a.c`.
+    let each = |key: &str| -> Vec<String> {
+        let Some((start, names)) = key.split_once('{') else { return vec![key.to_owned()] };
+        names.trim_end_matches('}').split(',').map(|name| format!("{start}{name}")).collect()
+    };
+    let keys = keys.into_iter().filter(|key| !key.starts_with("controllerLeaderElection"));
+    for key in keys.flat_map(each) {
         let wrong = key.rsplit('.').fold(json!([[]]), |value, part| json!({ part: value }));
         let error = bookend::core::config::Config::from_value(&wrong).unwrap_err();
         let told = std::error::Error::source(&error).unwrap().to_string();
