@@ -203,7 +203,7 @@ impl Pass<'_> {
                     }
                     if !placing.stores.is_current(&setup.store, &writer) {
                         // The state store may be another place now.
-                        return placing.add(&shared, item);
+                        return pass.ended(&seen, None);
                     }
                     // The one file of all says so itself.
                     if !pass.has_file(&setup) {
