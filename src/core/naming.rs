@@ -37,6 +37,17 @@ pub fn base(name: &str) -> Result<&str, NamingError> {
     if cut.is_empty() { Err(NamingError { name: name.to_owned() }) } else { Ok(cut) }
 }
 
+/// Whether the API server takes it as the name of an object.
+pub fn is_subdomain(name: &str) -> bool {
+    let lower = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    name.split('.').all(|part| {
+        let bytes = part.as_bytes();
+        bytes.first().is_some_and(lower)
+            && bytes.last().is_some_and(lower)
+            && bytes.iter().all(|byte| lower(byte) || *byte == b'-')
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,7 +23,7 @@ pub(super) fn placement(
 ) -> String {
     let base = format!("{work}.{destination}");
     let name = format!("{base}-{}", short_id(group));
-    if name.len() <= NAME_BYTES_MAX && is_subdomain(&name) && !is_taken(&name) {
+    if name.len() <= NAME_BYTES_MAX && naming::is_subdomain(&name) && !is_taken(&name) {
         return name;
     }
     let mut end = base.len().min(NAME_BYTES_MAX - HASH_LEN - 1);
@@ -62,17 +62,6 @@ pub fn label_value(name: &str) -> String {
     }
 }
 
-/// Whether the API server takes it as the name of an object.
-fn is_subdomain(name: &str) -> bool {
-    let lower = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    name.split('.').all(|part| {
-        let bytes = part.as_bytes();
-        bytes.first().is_some_and(lower)
-            && bytes.last().is_some_and(lower)
-            && bytes.iter().all(|byte| lower(byte) || *byte == b'-')
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,17 +78,17 @@ mod tests {
     fn a_name_that_cannot_be_ends_in_a_hash_of_all_it_is_of() {
         let long = "d".repeat(240);
         let name = placement("n", "work", &long, ROOT, |_| false);
-        assert!(name.len() <= NAME_BYTES_MAX && is_subdomain(&name), "{name}");
+        assert!(name.len() <= NAME_BYTES_MAX && naming::is_subdomain(&name), "{name}");
         assert_ne!(name, placement("n", "work", &long, "other", |_| false));
         assert_eq!(name, placement("n", "work", &long, ROOT, |_| false), "it stays");
         let taken = |name: &str| name == "work.dest-5058f";
         let other = placement("n", "work", "dest", ROOT, taken);
         assert!(other.starts_with("work.dest-") && other.len() == "work.dest-".len() + HASH_LEN);
         let third = placement("n", "work", "dest", ROOT, |name| taken(name) || name == other);
-        assert!(third != other && is_subdomain(&third));
+        assert!(third != other && naming::is_subdomain(&third));
         for id in ["", "..", "A/b", "\u{e4}\u{e4}\u{e4}"] {
             let name = placement("n", "work", "dest", id, |_| false);
-            assert!(is_subdomain(&name), "{id}: {name}");
+            assert!(naming::is_subdomain(&name), "{id}: {name}");
         }
     }
 

@@ -126,7 +126,7 @@ impl Identity {
         let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
         let name =
             naming::deterministic(&self.identifier(), &inputs).map_err(WorkError::Unnameable)?;
-        if is_subdomain(&name) { Ok(name) } else { Err(WorkError::NotAName { name }) }
+        if naming::is_subdomain(&name) { Ok(name) } else { Err(WorkError::NotAName { name }) }
     }
 }
 
@@ -282,17 +282,6 @@ fn selector_value(selector: Selector) -> Value {
 
 fn given(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
-}
-
-/// Whether the API server takes it as the name of an object.
-fn is_subdomain(name: &str) -> bool {
-    let lower = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    name.split('.').all(|part| {
-        let bytes = part.as_bytes();
-        bytes.first().is_some_and(lower)
-            && bytes.last().is_some_and(lower)
-            && bytes.iter().all(|byte| lower(byte) || *byte == b'-')
-    })
 }
 
 #[cfg(test)]
