@@ -40,6 +40,10 @@ mod cluster_body;
 #[path = "../support/bad_input/mod.rs"]
 mod bad_input;
 
+#[path = "../support/remotes/mod.rs"]
+#[allow(dead_code, reason = "shared with tests/stores")]
+mod remotes;
+
 #[path = "../support/golden/mod.rs"]
 #[allow(dead_code, reason = "shared with tests/it")]
 mod support;

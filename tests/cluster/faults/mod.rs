@@ -7,5 +7,5 @@ mod accidents;
 mod kills;
 mod outages;
 mod reconciler;
-mod scene;
-mod weather;
+pub(crate) mod scene;
+pub(crate) mod weather;

@@ -75,7 +75,7 @@ impl Drop for Restore {
 }
 
 /// A seed, printed so that a failure can be had again: `BOOKEND_SEED`, else the time.
-pub(super) fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     let given = std::env::var_os("BOOKEND_SEED").and_then(|text| text.to_str()?.parse().ok());
     let seed = given.unwrap_or_else(|| jiff::Timestamp::now().as_nanosecond() as u64);
     println!("BOOKEND_SEED={seed}");

@@ -173,15 +173,15 @@ fn refusal(code: u16) -> Answer {
 }
 
 /// Numbers that look random and are the same for the same seed.
-pub(super) struct Chance(Mutex<u64>);
+pub(crate) struct Chance(Mutex<u64>);
 
 impl Chance {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(Mutex::new(seed | 1))
     }
 
     /// A number from 0 to below `limit` (xorshift64*).
-    pub(super) fn below(&self, limit: u64) -> u64 {
+    pub(crate) fn below(&self, limit: u64) -> u64 {
         let mut state = self.0.lock().unwrap();
         *state ^= *state >> 12;
         *state ^= *state << 25;

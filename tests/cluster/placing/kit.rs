@@ -1,7 +1,5 @@
-//! What these tests share: Works, Destinations, and a bucket whose objects are files.
+//! What these tests share: Works, Destinations, state stores, and what they say of themselves.
 
-use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,22 +9,33 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use crate::api::{Api, api};
-use crate::bucket::{BUCKET, Bucket, KEY, KEY_ID};
 use crate::reconcile::process::Reconciler;
 
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 const OURS: &str = "/apis/platform.kratix.io/v1alpha1";
+const SECRET: &str = "keys";
+const CONFIG_MAPS: &str = "/api/v1/namespaces/kratix-platform-system/configmaps";
+const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/kratix-platform-system/leases";
 const SECRETS: &str = "/api/v1/namespaces/team-a/secrets";
 /// Kinds of this part, which are taken away before and after a test.
 const KINDS: [&str; 5] =
     ["workplacements", "works", "destinations", "bucketstatestores", "gitstatestores"];
 
 /// A group with these files, for Destinations with this `env`.
-pub(super) fn group(directory: &str, env: &str, files: &[&str]) -> Value {
-    let file =
-        |path: &&str| json!({"filepath": path, "content": packed(&format!("file: {path}\n"))});
-    let workloads: Vec<Value> = files.iter().map(file).collect();
+pub(crate) fn group(directory: &str, env: &str, files: &[&str]) -> Value {
+    let file = |path: &&str| ((*path).to_owned(), format!("file: {path}\n"));
+    group_of(directory, env, files.iter().map(file))
+}
+
+/// A group with these files, each with its content.
+pub(crate) fn group_of(
+    directory: &str,
+    env: &str,
+    files: impl IntoIterator<Item = (String, String)>,
+) -> Value {
+    let file = |(path, text): (String, String)| json!({"filepath": path, "content": packed(&text)});
+    let workloads: Vec<Value> = files.into_iter().map(file).collect();
     json!({
         "id": bookend::core::hash::md5_hex(directory), "directory": directory, "workloads": workloads,
         "destinationSelectors": [{"matchLabels": {"env": env}, "source": "promise"}],
@@ -34,7 +43,7 @@ pub(super) fn group(directory: &str, env: &str, files: &[&str]) -> Value {
 }
 
 /// The Work of a request.
-pub(super) fn work(request: &str, groups: &[Value]) -> Value {
+pub(crate) fn work(request: &str, groups: &[Value]) -> Value {
     json!({
         "apiVersion": "platform.kratix.io/v1alpha1", "kind": "Work",
         "metadata": {"name": request, "namespace": "team-a", "labels": {
@@ -51,75 +60,71 @@ fn packed(text: &str) -> String {
     base64::engine::general_purpose::STANDARD.encode(packer.finish().unwrap())
 }
 
-/// The cluster, and a bucket beside it.
-pub(super) struct World {
+/// The cluster with nothing of this part in it.
+pub(crate) struct Stage {
     api: &'static Api,
-    store: Bucket,
 }
 
-impl World {
-    pub(super) fn new() -> Self {
-        let store = Bucket::start(Ipv4Addr::LOCALHOST.into());
-        let world = Self { api: api(), store };
-        world.clean();
-        world.password(KEY);
-        world.must("POST", "/bucketstatestores", &json!({
-            "apiVersion": "platform.kratix.io/v1alpha1", "kind": "BucketStateStore",
-            "metadata": {"name": "store"}, "spec": {
-                "bucketName": BUCKET, "endpoint": world.store.address.to_string(), "insecure": true,
-                "secretRef": {"name": "keys", "namespace": "team-a"},
-            },
-        }));
-        world
+impl Stage {
+    pub(crate) fn new() -> Self {
+        let stage = Self { api: api() };
+        stage.clean();
+        stage
     }
 
-    /// The program under test.
-    pub(super) fn reconcile(&self) -> Reconciler {
-        Reconciler::start_placing(&["--alone"])
+    /// Makes a namespace, unless it is there.
+    pub(crate) fn namespace(&self, name: &str) {
+        let namespace =
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        self.api.ask("POST", "/api/v1/namespaces", &namespace);
     }
 
-    pub(super) fn start_store(&mut self) {
-        self.store.start_again();
-    }
-
-    pub(super) fn stop_store(&mut self) {
-        self.store.stop();
-    }
-
-    /// Sets the password of the store's Secret.
-    pub(super) fn password(&self, password: &str) {
+    /// Sets the Secret of the state stores.
+    pub(crate) fn secret(&self, data: &Value) {
         let secret = json!({
-            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"},
-            "stringData": {"accessKeyID": KEY_ID, "secretAccessKey": password},
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET}, "stringData": data,
         });
         if self.api.ask("POST", SECRETS, &secret).0 == 409 {
-            self.api.must("PUT", &format!("{SECRETS}/keys"), &secret);
+            self.api.must("PUT", &format!("{SECRETS}/{SECRET}"), &secret);
         }
     }
 
-    pub(super) fn destination(&self, name: &str, labels: Value, mut spec: Value) {
-        spec["stateStoreRef"] = json!({"kind": "BucketStateStore", "name": "store"});
-        self.must(
-            "POST",
-            "/destinations",
-            &json!({
-                "apiVersion": "platform.kratix.io/v1alpha1", "kind": "Destination",
-                "metadata": {"name": name, "labels": labels}, "spec": spec,
-            }),
-        );
+    /// Makes a state store; its Secret is [`Stage::secret`].
+    pub(crate) fn state_store(&self, kind: &str, name: &str, mut spec: Value) {
+        spec["secretRef"] = json!({"name": SECRET, "namespace": "team-a"});
+        let store = json!({
+            "apiVersion": "platform.kratix.io/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec,
+        });
+        self.must("POST", &format!("/{}s", kind.to_lowercase()), &store);
     }
 
-    pub(super) fn relabel(&self, name: &str, labels: Value) {
+    /// Makes a Destination in the state store of this kind and name.
+    pub(crate) fn destination(
+        &self,
+        (kind, store): (&str, &str),
+        name: &str,
+        labels: Value,
+        mut spec: Value,
+    ) {
+        spec["stateStoreRef"] = json!({"kind": kind, "name": store});
+        let destination = json!({
+            "apiVersion": "platform.kratix.io/v1alpha1", "kind": "Destination",
+            "metadata": {"name": name, "labels": labels}, "spec": spec,
+        });
+        self.must("POST", "/destinations", &destination);
+    }
+
+    pub(crate) fn relabel(&self, name: &str, labels: Value) {
         let patch = json!({"metadata": {"labels": labels}});
         self.must("PATCH", &format!("/destinations/{name}"), &patch);
     }
 
-    pub(super) fn delete_destination(&self, name: &str) {
+    pub(crate) fn delete_destination(&self, name: &str) {
         self.must("DELETE", &format!("/destinations/{name}"), &Value::Null);
     }
 
     /// Creates a Work, or replaces its spec.
-    pub(super) fn put(&self, work: &Value) {
+    pub(crate) fn put(&self, work: &Value) {
         let path = format!("{OURS}/namespaces/team-a/works");
         if self.api.ask("POST", &path, work).0 == 409 {
             let name = work["metadata"]["name"].as_str().unwrap();
@@ -127,12 +132,19 @@ impl World {
         }
     }
 
-    pub(super) fn delete(&self, work: &str) {
+    pub(crate) fn delete(&self, work: &str) {
         self.must("DELETE", &format!("/namespaces/team-a/works/{work}"), &Value::Null);
     }
 
-    fn must(&self, method: &str, path: &str, body: &Value) {
-        self.api.must(method, &format!("{OURS}{path}"), body);
+    /// Asks for something of our kinds, which has to be answered well.
+    pub(crate) fn must(&self, method: &str, path: &str, body: &Value) -> Value {
+        self.api.must(method, &format!("{OURS}{path}"), body)
+    }
+
+    /// All objects of a kind.
+    pub(crate) fn all(&self, kind: &str) -> Vec<Value> {
+        let mut list = self.must("GET", &format!("/{kind}"), &Value::Null);
+        serde_json::from_value(list["items"].take()).unwrap()
     }
 
     fn message(object: &Value, kind: &str) -> String {
@@ -142,7 +154,7 @@ impl World {
     }
 
     /// What a Work says of itself: whether it is ready, and how it is scheduled.
-    pub(super) fn says(&self, work: &str) -> Option<(String, String)> {
+    pub(crate) fn says(&self, work: &str) -> Option<(String, String)> {
         let path = format!("{OURS}/namespaces/team-a/works/{work}");
         let (code, object) = self.api.ask("GET", &path, &Value::Null);
         let said =
@@ -150,41 +162,46 @@ impl World {
         (code == 200).then(said)
     }
 
-    pub(super) fn wait_says(&self, work: &str, ready: &str, scheduled: &str) {
+    pub(crate) fn wait_says(&self, work: &str, ready: &str, scheduled: &str) {
         let wanted = Some((ready.to_owned(), scheduled.to_owned()));
         self.wait_for(&format!("{work} to say {wanted:?}"), || self.says(work) == wanted);
     }
 
-    /// Whether the store's `Ready` has that status.
-    pub(super) fn store_is(&self, status: &str) -> bool {
-        let path = format!("{OURS}/bucketstatestores/store");
-        let object = self.api.must("GET", &path, &Value::Null);
+    /// A condition of an object, by the path of that one.
+    pub(crate) fn condition(&self, path: &str, kind: &str) -> Value {
+        let object = self.must("GET", path, &Value::Null);
         let all = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
-        all.iter().any(|one| one["type"] == "Ready" && one["status"] == status)
+        all.into_iter().find(|one| one["type"] == kind).unwrap_or_default()
     }
 
-    /// All files in the store.
-    pub(super) fn files(&self) -> BTreeSet<String> {
-        self.store.files()
+    /// Type and reason of the events about an object, in the order in which they came.
+    pub(crate) fn events(&self, kind: &str, name: &str) -> Vec<(String, String)> {
+        let list = self.api.must("GET", "/apis/events.k8s.io/v1/events", &Value::Null);
+        let mut all = list["items"].as_array().cloned().unwrap_or_default();
+        all.retain(|one| one["regarding"]["kind"] == kind && one["regarding"]["name"] == name);
+        all.sort_by_key(|one| one["eventTime"].to_string());
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        all.iter().map(|one| (text(&one["type"]), text(&one["reason"]))).collect()
     }
 
-    pub(super) fn read(&self, path: &str) -> String {
-        self.store.read(path)
+    /// Who holds the Lease of the reconcilers; empty when nobody does.
+    pub(crate) fn holder(&self) -> String {
+        let lease = self.api.ask("GET", &format!("{LEASES}/bookend"), &Value::Null).1;
+        lease["spec"]["holderIdentity"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// Waits until the store holds these files and no others.
-    pub(super) fn wait_files(&self, expected: &[impl AsRef<str>]) {
-        let expected: BTreeSet<String> =
-            expected.iter().map(|path| path.as_ref().to_owned()).collect();
-        let end = Instant::now() + PATIENCE;
-        while self.files() != expected {
-            assert!(Instant::now() < end, "expected {expected:#?}, found {:#?}", self.files());
-            thread::sleep(Duration::from_millis(50));
-        }
+    /// Has a Lease end soon, so that a test of many hand-overs does not wait for minutes.
+    pub(crate) fn short_lease(&self) {
+        let times = "{leaseDuration: 3s, renewDeadline: 2s, retryPeriod: 500ms}";
+        let map = json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kratix"},
+            "data": {"config": format!("controllerLeaderElection: {times}")},
+        });
+        self.api.must("POST", CONFIG_MAPS, &map);
     }
 
     /// Waits until for a while nothing has been asked: what follows a last write ends, what goes on for ever does not.
-    pub(super) fn wait_quiet(&self, reconciler: &Reconciler) {
+    pub(crate) fn wait_quiet(&self, reconciler: &Reconciler) {
         let end = Instant::now() + PATIENCE;
         loop {
             let before = reconciler.calls();
@@ -199,7 +216,24 @@ impl World {
         }
     }
 
-    pub(super) fn wait_for(&self, what: &str, mut holds: impl FnMut() -> bool) {
+    /// Waits until something is as expected, and shows how it is if it never is.
+    pub(crate) fn wait_same<T: PartialEq + std::fmt::Debug>(
+        &self,
+        expected: &T,
+        found: impl Fn() -> T,
+    ) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let found = found();
+            if found == *expected {
+                return;
+            }
+            assert!(Instant::now() < end, "expected {expected:#?}, found {found:#?}");
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    pub(crate) fn wait_for(&self, what: &str, mut holds: impl FnMut() -> bool) {
         let end = Instant::now() + PATIENCE;
         while !holds() {
             assert!(Instant::now() < end, "gave up waiting for {what}");
@@ -221,11 +255,18 @@ impl World {
                 self.api.ask("DELETE", &path, &Value::Null);
             }
         }
-        self.api.ask("DELETE", &format!("{SECRETS}/keys"), &Value::Null);
+        for path in [
+            SECRETS.to_owned() + "/keys",
+            CONFIG_MAPS.to_owned() + "/kratix",
+            LEASES.to_owned() + "/bookend",
+        ] {
+            self.api.ask("DELETE", &path, &Value::Null);
+        }
+        self.api.ask("DELETE", "/apis/events.k8s.io/v1/namespaces/default/events", &Value::Null);
     }
 }
 
-impl Drop for World {
+impl Drop for Stage {
     fn drop(&mut self) {
         if !thread::panicking() {
             self.clean();

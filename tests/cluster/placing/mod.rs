@@ -1,11 +1,18 @@
-//! `bookend reconcile` places Works on a real API server, in a real bucket: versitygw, whose objects are files of a folder.
+//! `bookend reconcile` places Works on a real API server: in a real bucket (versitygw, whose objects are files of a folder), and in
+//! repositories behind https (`git http-backend`).
 
-mod kit;
+mod in_bucket;
+pub(crate) mod in_git;
+pub(crate) mod kit;
+mod recorded;
+mod troubles;
+mod turns;
 
 use serde_json::json;
 
 use crate::bucket::KEY;
-use kit::{World, group, work};
+use in_bucket::World;
+use kit::{group, work};
 
 #[test]
 #[ignore = "needs a cluster and versitygw: tests/cluster/run"]

@@ -4,6 +4,7 @@
 
 mod kit;
 mod older;
+mod placed;
 pub(crate) mod process;
 
 use std::time::{Duration, Instant};

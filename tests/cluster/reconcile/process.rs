@@ -1,6 +1,7 @@
 //! The program under test, as a process.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -26,12 +27,18 @@ impl Reconciler {
 
     /// Places Works as well.
     pub(crate) fn start_placing(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, &[])
+    }
+
+    /// The same, with these variables beside ours.
+    pub(crate) fn start_with(arguments: &[&str], variables: &[(&str, &OsStr)]) -> Self {
         let folder = TempDir::new().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let process = Command::new(env!("CARGO_BIN_EXE_bookend"))
             .args(["reconcile", "--adapter-image", "example.com/adapter:1", "--log", "debug"])
             .args(["--listen", &format!("127.0.0.1:{port}")])
             .args(arguments)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(folder.path().join("log")).unwrap())
@@ -41,11 +48,11 @@ impl Reconciler {
     }
 
     /// What it has said.
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    pub(super) fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         self.get("/readyz").starts_with("HTTP/1.1 200")
     }
 
@@ -75,6 +82,25 @@ impl Reconciler {
         answer
     }
 
+    /// Has it stand still, as a machine does that is out of breath; it knows nothing of it.
+    pub(crate) fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// Has it go on.
+    pub(crate) fn thaw(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    /// Asks it to end, as Kubernetes does.
+    pub(crate) fn ask_to_end(&self) {
+        self.signal(Signal::SIGTERM);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.process.id()).unwrap()), signal).unwrap();
+    }
+
     /// Ends it without a warning.
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
@@ -83,7 +109,7 @@ impl Reconciler {
 
     /// Ends it as Kubernetes would, and expects a good end.
     pub(crate) fn ends_well(mut self) {
-        kill(Pid::from_raw(i32::try_from(self.process.id()).unwrap()), Signal::SIGTERM).unwrap();
+        self.ask_to_end();
         let status = self.process.wait().unwrap();
         assert!(status.success(), "{status}: {}", self.log());
     }

@@ -115,7 +115,7 @@ impl Site {
     pub(super) fn found(&self) -> BTreeMap<u64, Output> {
         let mut files: Vec<(String, Vec<u8>)> = match &self.gateway {
             Some(gateway) => gateway.objects("bucket"),
-            None => of_commit(&self.repository()),
+            None => self.repository().files("main").into_iter().collect(),
         };
         files.retain(|(path, _)| path != "README");
         let mut found: BTreeMap<u64, Output> = BTreeMap::new();
@@ -152,22 +152,4 @@ impl Site {
             Kind::S3 => 0,
         }
     }
-}
-
-/// Returns the files of the newest commit.
-fn of_commit(repository: &Repository) -> Vec<(String, Vec<u8>)> {
-    let archive = repository.path.with_extension("tar");
-    repository.git(&["archive", "--format=tar", "-o", archive.to_str().unwrap(), "main"]);
-    let mut archive = tar::Archive::new(fs::File::open(archive).unwrap());
-    let mut files = Vec::new();
-    for entry in archive.entries().unwrap() {
-        let mut entry = entry.unwrap();
-        if entry.header().entry_type().is_file() {
-            let path = entry.path().unwrap().to_str().unwrap().to_owned();
-            let mut content = Vec::new();
-            std::io::Read::read_to_end(&mut entry, &mut content).unwrap();
-            files.push((path, content));
-        }
-    }
-    files
 }

@@ -17,7 +17,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -39,7 +39,12 @@ pub(crate) enum Then {
     CutAfter(usize),
     /// Git answers, but nothing more comes after so many bytes of it.
     StallAfter(usize),
+    /// It waits with the whole request until the gate is open, and only then asks Git, whether anybody waits for the answer or not.
+    Hold(Gate),
 }
+
+/// What requests are held at: it opens when the other end of the channel says so.
+pub(crate) type Gate = watch::Receiver<bool>;
 
 /// For the next `times` requests whose method and path hold `of`.
 struct Rule {
@@ -61,6 +66,8 @@ struct State {
     rules: Mutex<Vec<Rule>>,
     seen: Mutex<Vec<Seen>>,
     connections: Mutex<usize>,
+    answered: Mutex<usize>,
+    held: Mutex<usize>,
     /// The header `Authorization` that lets in; anybody when `None`.
     let_in: Mutex<Option<String>>,
     root: PathBuf,
@@ -77,6 +84,11 @@ pub(crate) struct Server {
 impl Server {
     /// Serves the repositories in `root`.
     pub(crate) fn start(root: &Path, certified: &Certified) -> Self {
+        Self::start_at(0, root, certified)
+    }
+
+    /// Serves the repositories in `root` at this port, that of a server that is gone.
+    pub(crate) fn start_at(port: u16, root: &Path, certified: &Certified) -> Self {
         let certificate = CertificateDer::from_pem_slice(certified.certificate.as_bytes()).unwrap();
         let key = PrivateKeyDer::from_pem_slice(certified.key.as_bytes()).unwrap();
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -87,7 +99,7 @@ impl Server {
             .unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let state = Arc::new(State { root: root.to_owned(), ..State::default() });
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
         let (stop, stopped) = oneshot::channel();
@@ -138,6 +150,16 @@ impl Server {
         self.state.seen.lock().unwrap().clone()
     }
 
+    /// How many requests were answered, whether anybody has heard it or not.
+    pub(crate) fn answered(&self) -> usize {
+        *self.state.answered.lock().unwrap()
+    }
+
+    /// How many requests were held at a gate.
+    pub(crate) fn held(&self) -> usize {
+        *self.state.held.lock().unwrap()
+    }
+
     /// How many connections were made.
     pub(crate) fn connections(&self) -> usize {
         *self.state.connections.lock().unwrap()
@@ -166,7 +188,20 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, state: Arc<State>)
     }
 }
 
+/// Answers in a task of its own, which ends what it has begun whether anybody waits for it or not.
 async fn answer(
+    request: Request<Incoming>,
+    state: Arc<State>,
+) -> Result<Response<Body>, Infallible> {
+    let task = tokio::spawn(async move {
+        let response = respond(request, Arc::clone(&state)).await;
+        *state.answered.lock().unwrap() += 1;
+        response
+    });
+    task.await.unwrap()
+}
+
+async fn respond(
     request: Request<Incoming>,
     state: Arc<State>,
 ) -> Result<Response<Body>, Infallible> {
@@ -210,6 +245,11 @@ async fn answer(
     let Ok(body) = request_body.collect().await else {
         return Ok(Response::builder().status(400).body(of_bytes(Vec::new(), None)).unwrap());
     };
+    if let Some(Then::Hold(gate)) = &then {
+        *state.held.lock().unwrap() += 1;
+        // It is open as well once nobody can open it any more.
+        let _ = gate.clone().wait_for(|is_open| *is_open).await;
+    }
     let (root, body) = (state.root.clone(), body.to_bytes());
     let (path, query) =
         (parts.uri.path().to_owned(), parts.uri.query().unwrap_or_default().to_owned());

@@ -1,6 +1,8 @@
 //! Repositories on a server, made and looked at with the git program.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -63,6 +65,24 @@ impl Repository {
         let output =
             self.try_git(&["rev-parse", "--verify", "--quiet", &format!("refs/heads/{branch}")]);
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// All files of a commit, by path.
+    pub(crate) fn files(&self, of: &str) -> BTreeMap<String, Vec<u8>> {
+        let output = self.try_git(&["archive", "--format=tar", of]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "git archive {of}: {said}");
+        let mut files = BTreeMap::new();
+        for entry in tar::Archive::new(output.stdout.as_slice()).entries().unwrap() {
+            let mut entry = entry.unwrap();
+            if entry.header().entry_type().is_file() {
+                let path = entry.path().unwrap().to_str().unwrap().to_owned();
+                let mut content = Vec::new();
+                entry.read_to_end(&mut content).unwrap();
+                files.insert(path, content);
+            }
+        }
+        files
     }
 
     /// Fails when anything in it is broken.
