@@ -79,6 +79,8 @@ pub(super) struct Election<C> {
     tenure: Tenure,
     /// The Lease as we know it, and since when it has not changed.
     known: Option<(Object, Instant)>,
+    /// Whether nobody had given the Lease back when we took it.
+    is_contested: bool,
 }
 
 impl<C: Cluster> Election<C> {
@@ -91,7 +93,15 @@ impl<C: Cluster> Election<C> {
         times: Times,
     ) -> Self {
         let key = kinds::LEASE.object(Some(namespace), name);
-        Self { cluster, key, identity, times, tenure: Tenure::default(), known: None }
+        Self {
+            cluster,
+            key,
+            identity,
+            times,
+            tenure: Tenure::default(),
+            known: None,
+            is_contested: false,
+        }
     }
 
     /// Returns what says until when we may act.
@@ -107,7 +117,7 @@ impl<C: Cluster> Election<C> {
             let begun = Instant::now();
             match self.try_to_win().await {
                 Ok(true) => {
-                    self.tenure.begin(begun + self.times.renew_deadline);
+                    self.tenure.begin(begun + self.times.renew_deadline, self.is_contested);
                     info!(lease = %self.key, "leading");
                     return;
                 }
@@ -162,6 +172,7 @@ impl<C: Cluster> Election<C> {
     }
 
     async fn try_to_win(&mut self) -> Result<bool, ClusterError> {
+        self.is_contested = false;
         let Some(found) = self.cluster.get(&self.key).await? else {
             let lease = Object::new(&kinds::LEASE, self.key.namespace.as_deref(), &self.key.name);
             let lease = self.claim(lease, &self.identity, self.times.lease_duration, true);
@@ -175,11 +186,14 @@ impl<C: Cluster> Election<C> {
         let Some((lease, _)) = &self.known else { return Ok(false) };
         // Our own is ours again at once: nobody else has our name.
         let is_mine = self.is_mine(lease);
-        let is_held = !holder(lease).is_empty() && !is_mine;
+        let is_free = holder(lease).is_empty();
+        let is_held = !is_free && !is_mine;
         if is_held && self.ends().is_some_and(|end| Instant::now() < end) {
             return Ok(false);
         }
         let lease = self.claim(lease.clone(), &self.identity, self.times.lease_duration, !is_mine);
+        // Our own of before, too: it ended in the midst of what we did.
+        self.is_contested = !is_free;
         match self.cluster.replace(&kinds::LEASE, &lease).await {
             Ok(lease) => Ok(self.learn(lease)),
             Err(ClusterError::Conflict { .. }) => Ok(false),
@@ -294,6 +308,7 @@ mod tests {
         assert!(begun.elapsed() >= Times::default().renew_deadline, "{:?}", begun.elapsed());
         assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
         assert!(two.tenure().holds() && !one.tenure().holds());
+        assert!(two.tenure().term().is_contested() && !one.tenure().term().is_contested());
         // `one` comes back: it finds that it has lost.
         one.keep().await;
         assert!(two.tenure().holds() && !one.tenure().holds());
@@ -316,6 +331,7 @@ mod tests {
         let begun = Instant::now();
         two.win().await;
         assert!(begun.elapsed() <= Times::default().retry_period);
+        assert!(!two.tenure().term().is_contested(), "it was given back");
         let lease = two.cluster.get(&two.key).await.unwrap().unwrap();
         assert_eq!(lease.at(&["spec", "leaseTransitions"]), Some(&1.into()));
     }
@@ -338,6 +354,7 @@ mod tests {
         // The server is back, and nobody else was there.
         one.win().await;
         assert!(one.tenure().holds() && one.tenure().term().holds());
+        assert!(one.tenure().term().is_contested());
         assert!(!term.holds(), "what was begun before does not go on");
     }
 }

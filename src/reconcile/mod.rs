@@ -150,8 +150,22 @@ pub async fn run(
     }
     // What is left would act without being asked.
     workers.shutdown().await;
-    if let Some(election) = &mut election {
-        election.release().await;
+    let finish = async {
+        if let Some(placing) = &shared.placing {
+            placing.finish().await;
+        }
+    };
+    let is_finished = tokio::select! {
+        done = timeout(END_TIME_MAX, finish) => done.is_ok(),
+        () = keep(election.as_mut()) => false,
+    };
+    match &mut election {
+        Some(election) if is_finished => election.release().await,
+        // Whoever waits is to know that somebody was in the midst of something.
+        Some(_) => {
+            warn!("a write to a state store is still under way: the lease is not given back");
+        }
+        None => {}
     }
     match end {
         End::Asked(_) => Ok(()),

@@ -13,6 +13,8 @@ struct State {
     until: Until,
     /// How often the Lease was won.
     term: u64,
+    /// Whether somebody held it to the end of its time, and may have something under way.
+    is_contested: bool,
 }
 
 /// Until when somebody may act.
@@ -33,12 +35,13 @@ pub(super) enum Until {
 pub(super) struct Term {
     tenure: Tenure,
     number: u64,
+    is_contested: bool,
 }
 
 impl Tenure {
     /// For somebody who shares with nobody.
     pub(super) fn ever() -> Self {
-        Self(Arc::new(Mutex::new(State { until: Until::Ever, term: 0 })))
+        Self(Arc::new(Mutex::new(State { until: Until::Ever, ..State::default() })))
     }
 
     /// Whether we may act now.
@@ -48,13 +51,16 @@ impl Tenure {
 
     /// Returns the present term, or the last one.
     pub(super) fn term(&self) -> Term {
-        Term { tenure: self.clone(), number: self.lock().term }
+        let state = self.lock();
+        Term { tenure: self.clone(), number: state.term, is_contested: state.is_contested }
     }
 
-    /// Begins a term.
-    pub(super) fn begin(&self, end: Instant) {
+    /// Begins a term. It is contested when the one before was not given back: whoever led may have died with something under way, or
+    /// stand still and know nothing of it.
+    pub(super) fn begin(&self, end: Instant, is_contested: bool) {
         let mut state = self.lock();
-        *state = State { until: Until::Time(end), term: state.term.wrapping_add(1) };
+        let term = state.term.wrapping_add(1);
+        *state = State { until: Until::Time(end), term, is_contested };
     }
 
     /// Says anew how long the term lasts.
@@ -78,6 +84,11 @@ impl Until {
 }
 
 impl Term {
+    /// Whether something may be under way that was begun before this term.
+    pub(super) fn is_contested(&self) -> bool {
+        self.is_contested
+    }
+
     /// Whether we may act now, in this very term.
     pub(super) fn holds(&self) -> bool {
         let state = self.tenure.lock();
@@ -96,17 +107,18 @@ mod tests {
         let tenure = Tenure::default();
         assert!(!tenure.holds() && !tenure.term().holds());
         let second = Duration::from_secs(1);
-        tenure.begin(Instant::now() + second);
+        tenure.begin(Instant::now() + second, false);
         let first = tenure.term();
-        assert!(first.holds());
+        assert!(first.holds() && !first.is_contested());
         tokio::time::advance(second).await;
         assert!(!first.holds());
         // Renewed late, but nobody else has had it.
         tenure.set(Until::Time(Instant::now() + second));
         assert!(first.holds());
         tenure.set(Until::Never);
-        tenure.begin(Instant::now() + second);
+        tenure.begin(Instant::now() + second, true);
         assert!(tenure.holds() && tenure.term().holds() && !first.holds());
+        assert!(tenure.term().is_contested() && !first.is_contested());
         assert!(Tenure::ever().holds() && Tenure::ever().term().holds());
     }
 }

@@ -47,6 +47,8 @@ pub struct Group<S> {
     store: Arc<S>,
     asked: mpsc::UnboundedSender<Asked>,
     stopped: Arc<AtomicBool>,
+    /// Held while a batch is made.
+    busy: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// A change, and who waits for it.
@@ -78,9 +80,10 @@ impl<S: Store + 'static> Group<S> {
         let stopped = Arc::new(AtomicBool::new(false));
         let ours = Arc::clone(&stopped);
         let may_go_on = move || !ours.load(Ordering::SeqCst) && may_go_on();
-        let queue = Queue { next, waiting: VecDeque::new(), limits };
+        let busy = Arc::default();
+        let queue = Queue { next, waiting: VecDeque::new(), limits, busy: Arc::clone(&busy) };
         tokio::spawn(work(Arc::clone(&store), queue, may_go_on, told));
-        Self { store, asked, stopped }
+        Self { store, asked, stopped, busy }
     }
 
     /// Makes a change, with those of others. Who gives up waiting before it was begun has asked for nothing.
@@ -104,6 +107,12 @@ impl<S: Store + 'static> Group<S> {
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);
     }
+
+    /// Stops, and returns once no step is under way that others can see.
+    pub async fn finish(&self) {
+        self.stop();
+        let _idle = self.busy.lock().await;
+    }
 }
 
 impl<S> Drop for Group<S> {
@@ -117,6 +126,7 @@ struct Queue {
     next: mpsc::UnboundedReceiver<Asked>,
     waiting: VecDeque<Asked>,
     limits: Limits,
+    busy: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Queue {
@@ -156,6 +166,7 @@ async fn work<S: Store>(
 ) {
     while let Some(batch) = queue.batch().await {
         let began = Instant::now();
+        let _busy = queue.busy.lock().await;
         let (changes, answers): (Vec<Change>, Vec<_>) =
             batch.into_iter().map(|asked| (asked.change, asked.answer)).unzip();
         // A fault in a store ends this batch and not the queue, with all that wait in it.

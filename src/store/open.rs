@@ -26,6 +26,8 @@ pub struct Options {
     pub create_branch: bool,
     /// How old what is known of a branch may be for saying that nothing is to be done (contract.md 11).
     pub fetch_interval: Duration,
+    /// Whether somebody may have pushes to a repository under way who must not come after us any more ([`GitOptions::fence`]).
+    pub fence: bool,
     /// How often a change of a repository is begun at most when others write at the same time.
     pub attempts_max: u32,
     /// How long it is tried at most.
@@ -48,6 +50,7 @@ impl Options {
             commits: git.commits,
             create_branch: git.create,
             fetch_interval: git.fetch_interval,
+            fence: git.fence,
             attempts_max: git.attempts_max,
             time_max: git.time_max,
             git_timeouts: transport::Timeouts::default(),
@@ -64,6 +67,7 @@ impl Options {
             commits: self.commits.clone(),
             scratch: self.scratch.clone(),
             fetch_interval: self.fetch_interval,
+            fence: self.fence,
             attempts_max: self.attempts_max,
             time_max: self.time_max,
         }

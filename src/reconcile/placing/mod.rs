@@ -202,6 +202,15 @@ impl Placing {
         self.drift.clear();
     }
 
+    /// Begins nothing more, and returns once nothing is under way to any state store: whoever leads next must not be crossed by it.
+    pub(super) async fn finish(&self) {
+        let writers = self.stores.writers();
+        self.stand_by().await;
+        for writer in writers {
+            writer.finish().await;
+        }
+    }
+
     /// Gives nothing out any more.
     pub(super) fn close_queue(&self) {
         self.queue.close();

@@ -226,6 +226,13 @@ impl Stores {
         }
     }
 
+    /// Everything that writes.
+    pub(super) fn writers(&self) -> Vec<Arc<Writer>> {
+        let all = self.lock();
+        let open = all.values().filter_map(|entry| entry.open.as_ref());
+        open.map(|open| Arc::clone(&open.writer)).collect()
+    }
+
     /// Begins anew: what was found out by who led before us may not be so any more.
     pub(super) fn clear(&self) {
         self.lock().clear();

@@ -61,6 +61,11 @@ impl<S: Store + 'static> Writer<S> {
         self.room.available_permits() >= kib(bytes) as usize
     }
 
+    /// Begins nothing more, and returns once nothing is under way.
+    pub(super) async fn finish(&self) {
+        self.group.finish().await;
+    }
+
     /// Makes sure that it can be written.
     pub(super) async fn check(&self) -> Result<(), StoreError> {
         self.group.store().check().await
@@ -102,7 +107,10 @@ impl Writer {
         let place = destination::place(named, store.clone(), secret).map_err(boxed)?;
         let commits = commits(&shared.config().commits, store);
         let scratch = shared.settings.placement.as_ref().map(|one| one.scratch.clone());
+        // What is begun in this term does not go on in the next: others may have written meanwhile.
+        let term = shared.tenure.term();
         let options = Options {
+            fence: term.is_contested(),
             fetch_interval: shared.config().git_fetch_interval.unsigned_abs(),
             ..Options::new(
                 scratch.unwrap_or_default(),
@@ -116,8 +124,6 @@ impl Writer {
             )
         };
         let opened = open(&place.address, &place.credentials, &options).map_err(boxed)?;
-        // What is begun in this term does not go on in the next: others may have written meanwhile.
-        let term = shared.tenure.term();
         let may_go_on = move || term.holds();
         Ok(Self::over(opened, shared.metrics.clone(), named.to_string(), may_go_on))
     }

@@ -93,6 +93,7 @@ impl Work {
             match pushed {
                 Ok(Pushed::Done) => {
                     self.settle(prepared.outcomes);
+                    store.fenced();
                     self.attempts = 0;
                     self.most = self.most.saturating_mul(2);
                     age = Age::Any;
@@ -110,7 +111,12 @@ impl Work {
                 }
                 Ok(Pushed::Refused(says)) => {
                     let commits = prepared.outcomes.iter().filter(|one| one.commits).count();
-                    if commits > 1 {
+                    if commits == 0 {
+                        tracing::warn!(
+                            "a commit without a change was refused: a write that somebody else had under way may still come; {says}"
+                        );
+                        store.fenced();
+                    } else if commits > 1 {
                         self.most = prepared.outcomes.len().div_ceil(2);
                     } else {
                         self.refused(prepared.outcomes, says);
@@ -154,6 +160,7 @@ impl Work {
         unsure: Option<Unsure>,
     ) -> Result<Prepared, Trouble> {
         let left: Vec<usize> = self.left.iter().copied().take(self.most).collect();
+        let needs_fence = store.needs_fence();
         let changes = self.changes.clone();
         let unsure =
             unsure.map(|unsure| (unsure.new, Arc::new(std::sync::Mutex::new(Some(unsure)))));
@@ -171,6 +178,9 @@ impl Work {
                 }
                 let prepared =
                     batch::prepare(repository, tip, &options.root, &options.commits, &chosen)?;
+                if prepared.new.is_none() && needs_fence {
+                    return prepared.fenced(repository, &options.commits);
+                }
                 if prepared.new.is_some() || age != Age::Any {
                     return Ok(prepared);
                 }

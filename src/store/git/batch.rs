@@ -28,6 +28,21 @@ pub(super) struct Outcome {
     pub(super) commits: bool,
 }
 
+impl Prepared {
+    /// Adds a commit that changes nothing: what others have begun from the same tip does not go onto it.
+    pub(super) fn fenced(
+        mut self,
+        repository: &Repository,
+        commits: &Commits,
+    ) -> Result<Self, Failure> {
+        if let Some(tip) = self.old {
+            let tree = repository.find_commit(tip)?.tree_id();
+            self.new = Some(commits.write(repository, tree, self.old, &[])?);
+        }
+        Ok(self)
+    }
+}
+
 /// What one change does to a tree.
 struct Made {
     tree: Option<Oid>,

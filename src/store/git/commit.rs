@@ -12,6 +12,8 @@ use crate::store::Trouble;
 
 /// Who commits when nobody is named (contract.md 5.3).
 const AUTHOR: &str = "kratix";
+/// Message of a commit that changes nothing.
+const FENCE: &str = "Another one writes from here";
 /// Message of a commit that writes (contract.md 10.6).
 const UPDATE: &str = "Update from: {name}";
 /// Message of a commit that only deletes (contract.md 10.6).
@@ -169,7 +171,7 @@ impl Commits {
             }
         };
         let mut message = match changes {
-            [] => String::new(),
+            [] => FENCE.to_owned(),
             [change] => subject(change),
             [first, ..] => {
                 let more = changes.len().saturating_sub(1);

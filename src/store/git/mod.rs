@@ -21,7 +21,7 @@ mod trouble;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use self::branch::{Age, Branch};
 use self::remote::Way;
@@ -31,6 +31,9 @@ use crate::core::placement::{Change, StorePath};
 
 pub use commit::{CommitError, CommitSettings, Commits, SigningKey};
 pub use template::{Template, TemplateError};
+
+/// After this nothing of somebody who is gone is under way any more: no push takes longer.
+const FENCE_TIME_MAX: Duration = Duration::from_secs(15 * 60);
 
 /// How a [`GitStore`] works.
 #[derive(Debug, Clone)]
@@ -48,6 +51,10 @@ pub struct GitOptions {
     /// How old what is known of the branch may be for a look at it, or for saying that nothing is to be done (contract.md
     /// 11, `git.minimumFetchInterval`). A change is never lost by it: a push to a branch that has moved is not taken.
     pub fetch_interval: Duration,
+    /// Whether somebody may have pushes under way who must not come after us any more. Then, as long as we have pushed nothing
+    /// ourselves, what has nothing to do pushes a commit that changes nothing: a push that was begun from the same tip is not
+    /// taken after it.
+    pub fence: bool,
     /// How often a change is begun at most when others write at the same time.
     pub attempts_max: u32,
     /// How long it is tried at most.
@@ -64,6 +71,7 @@ impl GitOptions {
             commits,
             scratch: std::env::temp_dir(),
             fetch_interval: Duration::from_secs(5),
+            fence: false,
             attempts_max: 20,
             time_max: Duration::from_secs(120),
         }
@@ -80,6 +88,8 @@ pub struct GitStore {
     stopper: Option<transport::Stopper>,
     /// Held by one `apply` at a time: two would take the branch away from each other.
     turn: tokio::sync::Mutex<()>,
+    /// Whether a fence is needed still, and until when.
+    fence: Mutex<Option<Instant>>,
 }
 
 impl GitStore {
@@ -103,8 +113,10 @@ impl GitStore {
     }
 
     fn new(shown: String, branch: Branch, options: GitOptions) -> Self {
+        let fence = options.fence.then(|| Instant::now() + FENCE_TIME_MAX);
         Self {
             shown,
+            fence: Mutex::new(fence),
             options: Arc::new(options),
             branch: Arc::new(Mutex::new(branch)),
             stopper: None,
@@ -115,6 +127,17 @@ impl GitStore {
     /// Returns what was carried over the network so far, for a remote repository.
     pub fn traffic(&self) -> Option<transport::Traffic> {
         self.branch.lock().unwrap_or_else(PoisonError::into_inner).traffic()
+    }
+
+    /// Whether a commit that changes nothing is pushed rather than nothing.
+    fn needs_fence(&self) -> bool {
+        let fence = self.fence.lock().unwrap_or_else(PoisonError::into_inner);
+        fence.is_some_and(|end| Instant::now() < end)
+    }
+
+    /// Notes that there is one, or can be none.
+    fn fenced(&self) {
+        *self.fence.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Runs what blocks on a thread for that. What is damaged on this machine is fetched again, once.

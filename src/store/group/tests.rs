@@ -181,3 +181,14 @@ async fn who_leads_no_more_stops_and_batches_are_told() {
     assert_eq!(*told.lock().unwrap(), [Batch { changes: 1, took: BATCH }; 2]);
     group.store().check().await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_group_is_finished_when_what_was_under_way_has_ended() {
+    let (group, batches) = group(Limits::default());
+    let began = Instant::now();
+    timeout(BATCH / 4, group.submit(change("a", 1))).await.unwrap_err();
+    group.finish().await;
+    assert_eq!(began.elapsed(), BATCH, "neither before its end nor later");
+    group.finish().await;
+    assert_eq!((began.elapsed(), seen(&batches)), (BATCH, vec!["a".to_owned()]));
+}

@@ -180,3 +180,31 @@ async fn nobody_there_and_no_repository_are_told() {
     drop(server);
     assert!(store.check().await.is_err());
 }
+
+#[tokio::test]
+async fn whoever_follows_one_that_has_died_moves_the_branch_once_though_nothing_is_to_be_done() {
+    let (bare, server) = served();
+    let tree = || bare.git(&["rev-parse", "main^{tree}"]);
+    let mut options = bare.options();
+    options.fence = true;
+    let gone = || whole("w", "absent", None);
+    let store = server.store(options.clone());
+    let (commits, before) = (bare.log().len(), tree());
+    for _ in 0..2 {
+        let applied = one(&store, gone()).await.unwrap();
+        assert_eq!((applied.written, applied.deleted), (0, 0));
+        assert_eq!(bare.log().len(), commits + 1, "once");
+    }
+    assert_eq!(tree(), before);
+    // Whoever has something to do needs no other commit.
+    let store = server.store(options.clone());
+    one(&store, whole("w", "a", Some("1"))).await.unwrap();
+    one(&store, gone()).await.unwrap();
+    assert_eq!(bare.log().len(), commits + 2);
+    // A hook that does not take it holds nobody up.
+    bare.hook("pre-receive", "#!/bin/sh\nexit 1\n");
+    one(&server.store(options), gone()).await.unwrap();
+    assert_eq!(bare.log().len(), commits + 2);
+    one(&server.store(bare.options()), gone()).await.unwrap();
+    bare.files();
+}
