@@ -5,6 +5,7 @@ mod in_bucket;
 pub(crate) mod in_git;
 pub(crate) mod kit;
 mod recorded;
+mod refused;
 mod troubles;
 mod turns;
 
