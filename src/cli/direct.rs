@@ -130,6 +130,7 @@ impl Job<'_> {
         let found = found?;
         let scratch = stores::scratch(&self.args.direct.store, &self.context.layout);
         let store = stores::open_place(&found.place, &self.args.direct.store, &scratch)?;
+        let contended = found.place.address.contended();
         let to = To {
             store: &store,
             shown: found.place.address.to_string(),
@@ -137,7 +138,7 @@ impl Job<'_> {
             mode: found.setup.mode.clone(),
             destination: Some(found.destination),
         };
-        self.write(to, lease, is_stopped).await
+        self.write(to, lease.map(|lease| (lease, contended)), is_stopped).await
     }
 
     async fn by_url<C: Cluster>(
@@ -156,13 +157,13 @@ impl Job<'_> {
             mode: opened.mode,
             destination: None,
         };
-        self.write(to, lease, is_stopped).await
+        self.write(to, lease.map(|lease| (lease, opened.contended)), is_stopped).await
     }
 
     async fn write<S: Store, C: Cluster>(
         &self,
         to: To<'_, S>,
-        lease: Option<(&C, &str)>,
+        lease: Option<((&C, &str), String)>,
         is_stopped: &Stop,
     ) -> Result<Option<Exit>, AnyFault> {
         let Self { context, writer, ask, .. } = self;
@@ -176,8 +177,8 @@ impl Job<'_> {
         let publish = is_stopped.within(GRACE, steps::within("writer", publish));
         let published = match lease {
             None => publish.await,
-            Some((cluster, namespace)) => {
-                let name = lease::name_of(&to.shown);
+            Some(((cluster, namespace), contended)) => {
+                let name = lease::name_of(&contended);
                 let times = lease::Times::default();
                 let instance = stores::instance();
                 let mut queue = lease::Queue::new(cluster, namespace, &name, &instance, times);

@@ -2,6 +2,7 @@
 
 mod direct;
 mod kit;
+mod refused;
 mod shown;
 
 use serde_json::json;
