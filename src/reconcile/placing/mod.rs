@@ -202,7 +202,6 @@ impl Placing {
         self.drift.clear();
     }
 
-<<<<<<< HEAD
     /// Begins nothing more, and returns once nothing is under way to any state store: whoever leads next must not be crossed by it.
     pub(super) async fn finish(&self) {
         let writers = self.stores.writers();
@@ -210,12 +209,12 @@ impl Placing {
         for writer in writers {
             writer.finish().await;
         }
-=======
+    }
+
     /// Waits for what is being written and told: whoever leads next need not write it again.
     pub(super) async fn drain(&self) {
         let mut tasks = std::mem::take(&mut *self.tasks());
         while tasks.join_next().await.is_some() {}
->>>>>>> main
     }
 
     /// Gives nothing out any more.

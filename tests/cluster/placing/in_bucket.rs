@@ -1,8 +1,9 @@
 //! A bucket beside the cluster, whose objects are files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::ops::Deref;
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
@@ -62,6 +63,12 @@ impl World {
         self.stage.destination(STORE, name, labels, spec);
     }
 
+    /// Has the state store say another place in the bucket.
+    pub(super) fn move_store(&self, path: &str) {
+        let patch = json!({"spec": {"path": path}});
+        self.must("PATCH", "/bucketstatestores/store", &patch);
+    }
+
     /// Whether the store's `Ready` has that status.
     pub(super) fn store_is(&self, status: &str) -> bool {
         self.condition("/bucketstatestores/store", "Ready")["status"] == status
@@ -74,6 +81,11 @@ impl World {
 
     pub(super) fn read(&self, path: &str) -> String {
         self.store.read(path)
+    }
+
+    /// When each file in the store was written.
+    pub(super) fn stamps(&self) -> BTreeMap<String, SystemTime> {
+        self.store.stamps()
     }
 
     /// Waits until the store holds these files and no others.
