@@ -18,7 +18,7 @@ use crate::reconcile::process::Reconciler;
 use crate::remotes::https::Then;
 
 /// How often the leader goes, where [`TURNS_SET`] says nothing.
-const TURNS: usize = 4;
+const TURNS: usize = 3;
 /// Variable with another number.
 const TURNS_SET: &str = "BOOKEND_TEST_TURNS";
 /// Names that Works have.
@@ -287,17 +287,6 @@ fn whoever_leads_and_goes_at_any_moment_leaves_a_repository_that_equals_the_work
 #[test]
 #[ignore = "needs a cluster: tests/cluster/run"]
 fn what_a_leader_had_under_way_when_it_stood_still_does_not_come_after_the_next() {
-    under_way_when(Reconciler::freeze);
-}
-
-#[test]
-#[ignore = "needs a cluster: tests/cluster/run"]
-fn what_a_leader_had_under_way_when_it_was_asked_to_end_does_not_come_after_the_next() {
-    under_way_when(Reconciler::ask_to_end);
-}
-
-/// Has a push under way when the one that leads goes, and what it brings deleted by the one that follows.
-fn under_way_when(goes: impl Fn(&Reconciler)) {
     let fleet = Fleet::new(&[REPOSITORY]);
     let chance = Chance::new(1);
     let mut model = Model::new(&fleet, &chance);
@@ -310,7 +299,7 @@ fn under_way_when(goes: impl Fn(&Reconciler)) {
     model.put(4);
     fleet.wait_for("a push", || fleet.server().held() > 0);
     let leader = team.leader();
-    goes(&team.members[leader].1);
+    team.members[leader].1.freeze();
     // What it brings is to be nowhere: who follows finds nothing of it that would have to be deleted.
     model.delete(4);
     team.follows(leader);
@@ -324,6 +313,6 @@ fn under_way_when(goes: impl Fn(&Reconciler)) {
         fleet.server().answered() == fleet.server().seen().len()
     });
     model.settles();
-    drop(team);
+    team.ends();
     model.check();
 }

@@ -92,11 +92,6 @@ impl Reconciler {
         self.signal(Signal::SIGCONT);
     }
 
-    /// Asks it to end, as Kubernetes does.
-    pub(crate) fn ask_to_end(&self) {
-        self.signal(Signal::SIGTERM);
-    }
-
     fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(i32::try_from(self.process.id()).unwrap()), signal).unwrap();
     }
@@ -109,7 +104,7 @@ impl Reconciler {
 
     /// Ends it as Kubernetes would, and expects a good end.
     pub(crate) fn ends_well(mut self) {
-        self.ask_to_end();
+        self.signal(Signal::SIGTERM);
         let status = self.process.wait().unwrap();
         assert!(status.success(), "{status}: {}", self.log());
     }
