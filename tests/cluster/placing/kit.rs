@@ -179,7 +179,10 @@ impl Stage {
         let list = self.api.must("GET", "/apis/events.k8s.io/v1/events", &Value::Null);
         let mut all = list["items"].as_array().cloned().unwrap_or_default();
         all.retain(|one| one["regarding"]["kind"] == kind && one["regarding"]["name"] == name);
-        all.sort_by_key(|one| one["eventTime"].to_string());
+        // Their times are too coarse.
+        let version =
+            |one: &Value| one["metadata"]["resourceVersion"].as_str()?.parse::<u64>().ok();
+        all.sort_by_key(version);
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         all.iter().map(|one| (text(&one["type"]), text(&one["reason"]))).collect()
     }

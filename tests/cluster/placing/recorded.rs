@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
-use bookend::contract::Object;
+use bookend::contract::{Object, labels};
 use bookend::files::yaml;
 use flate2::read::MultiGzDecoder;
 use serde_json::{Map, Value, json};
@@ -27,8 +27,11 @@ struct Recorded {
     placements: Vec<Value>,
 }
 
-/// Labels that a group asks for; those of the Promise win.
-fn asked(group: &Value) -> BTreeMap<String, String> {
+/// Labels that a group asks for; those of the Promise win. One of a dry run asks for a place for dry runs alone.
+fn asked(work: &Value, group: &Value) -> BTreeMap<String, String> {
+    if work["metadata"]["labels"][labels::DRY_RUN] == "true" {
+        return BTreeMap::from([(labels::DRY_RUN.to_owned(), "true".to_owned())]);
+    }
     let selectors = group["destinationSelectors"].as_array();
     let labels = selectors.into_iter().flatten().filter_map(|one| one["matchLabels"].as_object());
     let labels = labels.flat_map(|labels| labels.iter());
@@ -143,7 +146,8 @@ fn rounds(all: Vec<Recorded>) -> Vec<Vec<Recorded>> {
 
 /// Destinations for all that is asked for, by name: `gold-1` is the recorded one. Each group matches exactly one of them.
 fn destinations(all: &[Recorded]) -> BTreeMap<String, BTreeMap<String, String>> {
-    let asked: BTreeSet<_> = all.iter().flat_map(|one| groups(&one.work).map(asked)).collect();
+    let asked = all.iter().flat_map(|one| groups(&one.work).map(|group| asked(&one.work, group)));
+    let asked: BTreeSet<_> = asked.collect();
     let is_in = |one: &BTreeMap<String, String>, other: &BTreeMap<String, String>| {
         one != other && one.iter().all(|(key, value)| other.get(key) == Some(value))
     };
@@ -204,8 +208,8 @@ fn recorded_works_of_kratix_end_where_the_contract_says() {
         });
         fleet.destination((STORE, REPOSITORY), name, json!(labels), spec);
     }
-    let home = |group: &Value| {
-        let asked = asked(group);
+    let home = |work: &Value, group: &Value| {
+        let asked = asked(work, group);
         let has = |(_, labels): &(&String, &BTreeMap<String, String>)| match asked.is_empty() {
             true => labels.is_empty(),
             false => asked.iter().all(|(key, value)| labels.get(key) == Some(value)),
@@ -223,7 +227,7 @@ fn recorded_works_of_kratix_end_where_the_contract_says() {
             fleet.namespace(&one.namespace());
             fleet.must("POST", &format!("/namespaces/{}/works", one.namespace()), &bare(&one.work));
             for group in groups(&one.work) {
-                let destination = home(group);
+                let destination = home(&one.work, group);
                 let id = &group["id"].as_str().unwrap()[..5];
                 let name = format!("{}.{destination}-{id}", one.name());
                 placed.insert((one.namespace(), name), group["workloads"].clone());
