@@ -146,7 +146,8 @@ fn rounds(all: Vec<Recorded>) -> Vec<Vec<Recorded>> {
 
 /// Destinations for all that is asked for, by name: `gold-1` is the recorded one. Each group matches exactly one of them.
 fn destinations(all: &[Recorded]) -> BTreeMap<String, BTreeMap<String, String>> {
-    let asked = all.iter().flat_map(|one| groups(&one.work).map(|group| asked(&one.work, group)));
+    let asked =
+        all.iter().flat_map(|one| groups(&one.work).map(move |group| asked(&one.work, group)));
     let asked: BTreeSet<_> = asked.collect();
     let is_in = |one: &BTreeMap<String, String>, other: &BTreeMap<String, String>| {
         one != other && one.iter().all(|(key, value)| other.get(key) == Some(value))
