@@ -14,6 +14,9 @@ use crate::store::Trouble;
 /// Most bytes of what a server says beside its answer that are kept.
 const WORDS_BYTES_MAX: usize = 16 << 10;
 
+/// How often it is looked where a branch is that is rewritten again and again.
+const LOOKS_MAX: u32 = 5;
+
 /// What is at the other end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Seen {
@@ -106,30 +109,51 @@ pub(super) fn fetch(
     branch: &str,
     known: Option<Oid>,
 ) -> Result<Seen, Failure> {
-    let words = Words::default();
-    let fetched = || -> Result<Seen, git2::Error> {
-        let mut remote = repository.remote_anonymous(way.url())?;
-        let mut connection = remote.connect_auth(Direction::Fetch, None, None)?;
-        let seen = look(connection.list()?, branch);
-        let Seen::Branch(tip) = seen else { return Ok(seen) };
-        if known == Some(tip) {
-            return Ok(seen);
+    let mut looks = 1;
+    loop {
+        let words = Words::default();
+        match fetch_once(repository, way, branch, known, &words) {
+            Err(error) if looks < LOOKS_MAX && is_gone(&error, &words) => looks += 1,
+            fetched => return fetched.map_err(|error| way.failure(error, &words)),
         }
-        let mut callbacks = RemoteCallbacks::new();
-        // Progress is of no use, but an error that ends the answer comes the same way.
-        callbacks.sideband_progress(|said| {
-            words.hear(said);
-            true
-        });
-        let mut options = FetchOptions::new();
-        options.depth(1).download_tags(AutotagOption::None).update_fetchhead(false);
-        options.remote_callbacks(callbacks);
-        let reference = format!("refs/heads/{branch}");
-        connection.remote().download(&[&reference], Some(&mut options))?;
-        repository.find_commit(tip)?;
-        Ok(seen)
-    };
-    fetched().map_err(|error| way.failure(error, &words))
+    }
+}
+
+fn fetch_once(
+    repository: &Repository,
+    way: &Way,
+    branch: &str,
+    known: Option<Oid>,
+    words: &Words,
+) -> Result<Seen, git2::Error> {
+    let mut remote = repository.remote_anonymous(way.url())?;
+    let mut connection = remote.connect_auth(Direction::Fetch, None, None)?;
+    let seen = look(connection.list()?, branch);
+    let Seen::Branch(tip) = seen else { return Ok(seen) };
+    if known == Some(tip) {
+        return Ok(seen);
+    }
+    let mut callbacks = RemoteCallbacks::new();
+    // Progress is of no use, but an error that ends the answer comes the same way.
+    callbacks.sideband_progress(|said| {
+        words.hear(said);
+        true
+    });
+    let mut options = FetchOptions::new();
+    options.depth(1).download_tags(AutotagOption::None).update_fetchhead(false);
+    options.remote_callbacks(callbacks);
+    let reference = format!("refs/heads/{branch}");
+    connection.remote().download(&[&reference], Some(&mut options))?;
+    repository.find_commit(tip)?;
+    Ok(seen)
+}
+
+/// Whether a server says that it no longer has what it has just listed: the branch was rewritten meanwhile. Over https each question
+/// is answered by another process, which knows nothing of what was listed.
+fn is_gone(error: &git2::Error, words: &Words) -> bool {
+    let said = format!("{} {}", error.message(), words.told());
+    // Git's words, and those of JGit.
+    said.contains("not our ref") || (said.contains("want ") && said.contains("not valid"))
 }
 
 fn look(heads: &[git2::RemoteHead<'_>], branch: &str) -> Seen {

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bookend::core::placement::StorePath;
+use bookend::store::Store as _;
 use bookend::store::credentials::{Credentials, Secret};
 use bookend::store::git::{CommitSettings, Commits};
 use bookend::store::open::{AnyStore, Options, open};
 
 use super::{BASIC, Https, basic};
+use crate::remotes::https::Then;
 use crate::remotes::repository::Repository;
 use crate::remotes::ssh::Sshd;
 use crate::store_body::{Traits, behaves_like_a_store};
@@ -74,4 +77,29 @@ fn are_sound(repositories: &Mutex<BTreeMap<String, Repository>>) {
     for repository in repositories.values() {
         repository.is_sound();
     }
+}
+
+/// Over https a question is answered by another process than the list of references before it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_branch_that_is_rewritten_between_list_and_fetch_is_looked_for_again() {
+    let https = Https::start();
+    let remote = Repository::with_commit(https.root.path().join("one.git"));
+    let scratch = tempfile::tempdir().unwrap();
+    let mut options = options(scratch.path());
+    options.authorities = https.settings.authorities.clone();
+    let address = format!("git+{}#main", https.server.url("one.git")).parse().unwrap();
+    let store = open(&address, &Credentials::Ambient, &options).unwrap();
+    let path = remote.path.clone();
+    let rewrite = move || {
+        let remote = Repository { path: path.clone() };
+        remote.git(&["update-ref", "-d", "refs/heads/main"]);
+        remote.commit("OTHER", "rewritten\n");
+    };
+    https.server.rule("POST /one.git/git-upload-pack", 1, Then::After(Arc::new(rewrite)));
+    let listing = store.list(&StorePath::root()).await.unwrap();
+    let names: Vec<_> = listing.files.iter().map(|file| file.at.as_str()).collect();
+    assert_eq!(names, ["OTHER"]);
+    let asked = https.server.seen().into_iter().map(|seen| seen.request);
+    let asked: Vec<_> = asked.filter(|request| request.starts_with("POST")).collect();
+    assert_eq!(asked.len(), 2, "{asked:?}");
 }
