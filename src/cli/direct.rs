@@ -152,7 +152,7 @@ impl Job<'_> {
                 let mut queue = lease::Queue::new(cluster, namespace, &name, &instance, times);
                 let mut stop = is_stopped.clone();
                 let asked_to_stop = tokio::select! {
-                    _ = queue.take() => false,
+                    _ = queue.take(to.store.prefetch()) => false,
                     _ = stop.wait_for(|stopped| *stopped) => true,
                 };
                 if asked_to_stop {

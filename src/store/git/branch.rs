@@ -100,6 +100,15 @@ impl Branch {
         }
     }
 
+    /// Fetches it, and does not take where it is for the last word.
+    pub(super) fn prefetch(&mut self) -> Result<(), Failure> {
+        if let At::Remote(remote) = &mut self.at {
+            remote.tip(&self.name, self.create, Age::AtMost(Duration::ZERO))?;
+            remote.known = None;
+        }
+        Ok(())
+    }
+
     /// Makes sure that the server lets it be pushed to, as far as it tells before a push.
     pub(super) fn may_push(&mut self) -> Result<(), Failure> {
         match &mut self.at {
