@@ -14,7 +14,7 @@ use crate::store::Trouble;
 /// Most bytes of what a server says beside its answer that are kept.
 const WORDS_BYTES_MAX: usize = 16 << 10;
 
-/// How often it is looked where a branch is that is rewritten again and again.
+/// How often it is looked at most where a branch is that is rewritten again and again.
 const LOOKS_MAX: u32 = 5;
 
 /// What is at the other end.
@@ -109,14 +109,31 @@ pub(super) fn fetch(
     branch: &str,
     known: Option<Oid>,
 ) -> Result<Seen, Failure> {
-    let mut looks = 1;
+    let mut tried = None;
+    let mut looks = 0;
     loop {
+        looks += 1;
         let words = Words::default();
-        match fetch_once(repository, way, branch, known, &words) {
-            Err(error) if looks < LOOKS_MAX && is_gone(&error, &words) => looks += 1,
-            fetched => return fetched.map_err(|error| way.failure(error, &words)),
+        let mut listed = None;
+        match fetch_once(repository, way, branch, known, &words, &mut listed) {
+            Ok(seen) => return Ok(seen),
+            Err(error) => {
+                let failure = way.failure(error, &words);
+                let is_where_it_was = listed.is_none() || listed == tried;
+                if looks >= LOOKS_MAX || is_where_it_was || !is_of_server(&failure) {
+                    return Err(failure);
+                }
+                tried = listed;
+            }
         }
     }
+}
+
+/// Whether the server did not give what it had listed. It may have no more of it, for over https each question is answered by another
+/// process: the branch was rewritten meanwhile. libgit2 does not always hand on the words in which a server says so.
+fn is_of_server(failure: &Failure) -> bool {
+    let is_other = matches!(failure, Failure::Git(_) | Failure::Trouble(Trouble::Other(_)));
+    is_other && !failure.is_damage()
 }
 
 fn fetch_once(
@@ -125,6 +142,7 @@ fn fetch_once(
     branch: &str,
     known: Option<Oid>,
     words: &Words,
+    listed: &mut Option<Oid>,
 ) -> Result<Seen, git2::Error> {
     let mut remote = repository.remote_anonymous(way.url())?;
     let mut connection = remote.connect_auth(Direction::Fetch, None, None)?;
@@ -133,6 +151,7 @@ fn fetch_once(
     if known == Some(tip) {
         return Ok(seen);
     }
+    *listed = Some(tip);
     let mut callbacks = RemoteCallbacks::new();
     // Progress is of no use, but an error that ends the answer comes the same way.
     callbacks.sideband_progress(|said| {
@@ -146,14 +165,6 @@ fn fetch_once(
     connection.remote().download(&[&reference], Some(&mut options))?;
     repository.find_commit(tip)?;
     Ok(seen)
-}
-
-/// Whether a server says that it no longer has what it has just listed: the branch was rewritten meanwhile. Over https each question
-/// is answered by another process, which knows nothing of what was listed.
-fn is_gone(error: &git2::Error, words: &Words) -> bool {
-    let said = format!("{} {}", error.message(), words.told());
-    // Git's words, and those of JGit.
-    said.contains("not our ref") || (said.contains("want ") && said.contains("not valid"))
 }
 
 fn look(heads: &[git2::RemoteHead<'_>], branch: &str) -> Seen {
