@@ -1,6 +1,7 @@
 //! `bookend reconcile` places Works on a real API server, in a real bucket: versitygw, whose objects are files of a folder.
 
 mod kit;
+mod refused;
 
 use serde_json::json;
 
