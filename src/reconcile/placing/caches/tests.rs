@@ -36,7 +36,7 @@ fn a_work_that_comes_waits_for_those_that_have_begun() {
         ("1", vec![Wake::New(item.clone())]),
         // The watch tells of it a second time.
         ("1", Vec::new()),
-        ("2", vec![Wake::One(item.clone())]),
+        ("2", vec![Wake::One(item)]),
     ] {
         let mut work = Object::new(&kinds::WORK, Some("team"), "w");
         work.set_metadata("uid", "u");

@@ -45,7 +45,7 @@ fn what_could_not_be_made_has_no_folder_and_what_was_made_keeps_it() {
             folders: &placing.caches().folders,
             taken: &[],
             chooser: Chooser::Stable,
-            now: jiff::Timestamp::UNIX_EPOCH,
+            now: Timestamp::UNIX_EPOCH,
         });
         let [write] = plan.creates.as_slice() else { panic!("{plan:?}") };
         placing.caches().plan_folder(&work, write);
