@@ -100,6 +100,9 @@ impl<'a> Scheduler<'a> {
         if let Some(fault) = labels::value_fault(&group.id) {
             return Err(format!("the id `{}` cannot be a label: {fault}", group.id.escape_debug()));
         }
+        if let Some((_, why)) = seen.refused.iter().find(|(id, _)| *id == group.id) {
+            return Err(why.clone());
+        }
         for placement in &existing {
             let matches = candidates.iter().any(|one| one.name == placement.destination);
             self.keep(group, placement, matches)?;
@@ -197,12 +200,11 @@ impl<'a> Scheduler<'a> {
             self.plan.relabels.push(relabel);
         }
         self.tally.is_pending |= !is_current || is_moved || !placement.is_written();
-        let told = match is_moved {
-            true => Some((status::moved(placement, matches, now), None)),
-            false => status::scheduled(placement, matches, now),
-        };
-        if let Some((status, told)) = told {
-            let (name, uid) = (placement.name.clone(), placement.uid.clone());
+        let (name, uid) = (placement.name.clone(), placement.uid.clone());
+        if is_moved {
+            let status = status::moved(placement, matches, now);
+            self.plan.moved.push(StatusOf { name, uid, status });
+        } else if let Some((status, told)) = status::scheduled(placement, matches, now) {
             let told = told.map(|told| (name.clone(), told));
             self.plan.placement_events.extend(told);
             self.plan.statuses.push(StatusOf { name, uid, status });

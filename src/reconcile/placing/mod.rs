@@ -5,6 +5,7 @@
 //! its own generation, so whoever leads next goes on where the one before was stopped.
 
 mod aggregate;
+mod busy;
 mod caches;
 mod carry;
 mod checks;
@@ -30,8 +31,8 @@ use crate::cluster::chance;
 use crate::cluster::live::watch::{Heard, Watch};
 use crate::core::placement::{Chooser, StoreRef};
 use aggregate::Aggregates;
+use busy::Busy;
 use caches::{Caches, Fed, Item, Wake};
-use destinations::Busy;
 use drift::Drift;
 use stores::Stores;
 use writes::Writes;
@@ -118,6 +119,10 @@ impl Placing {
         for wake in wakes {
             match wake {
                 Wake::One(item) => self.add(shared, item),
+                Wake::New(item) if shared.is_working() => {
+                    self.queue.add(item, Priority::Ordinary);
+                }
+                Wake::New(_) => {}
                 Wake::Works if shared.is_working() => {
                     let works = self.caches().all_works();
                     for work in works {
@@ -198,8 +203,13 @@ impl Placing {
         self.stores.clear();
         self.writes.clear();
         self.aggregates.clear();
-        self.destinations.clear();
         self.drift.clear();
+    }
+
+    /// Waits for what is being written and told: whoever leads next need not write it again.
+    pub(super) async fn drain(&self) {
+        let mut tasks = std::mem::take(&mut *self.tasks());
+        while tasks.join_next().await.is_some() {}
     }
 
     /// Gives nothing out any more.
@@ -233,5 +243,24 @@ fn word(item: &Item) -> &'static str {
         Item::Work(_) => "work",
         Item::Destination(_) => "destination",
         Item::Store(_) => "statestore",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_end_waits_for_what_is_being_written() {
+        let (placing, is_told) = (Placing::default(), Arc::new(AtomicBool::new(false)));
+        let told = Arc::clone(&is_told);
+        placing.spawn(async move {
+            tokio::task::yield_now().await;
+            told.store(true, Ordering::SeqCst);
+        });
+        placing.drain().await;
+        assert!(is_told.load(Ordering::SeqCst));
     }
 }

@@ -188,7 +188,7 @@ impl Remote {
     }
 
     fn publish(&mut self, branch: &str, old: Option<Oid>, new: Oid) -> Result<Pushed, Failure> {
-        let Some(scratch) = &self.scratch else { return Err(Trouble::Stopped.into()) };
+        let Some(scratch) = &mut self.scratch else { return Err(Trouble::Stopped.into()) };
         // Until the server has answered nobody knows where it is.
         self.known = None;
         let pushed = match remote::push(scratch.repository(), &self.way, branch, old, new) {
@@ -200,6 +200,10 @@ impl Remote {
                 scratch.set_tip(new, false)?;
                 self.steps = self.steps.saturating_add(1);
                 self.known = Some(Known { tip: Some(new), when: Instant::now(), is_ours: true });
+                // What is pushed is pushed; if this fails, the scratch repository is made anew.
+                if scratch.reopen().is_err() {
+                    self.scratch = None;
+                }
             }
             Pushed::Damaged => self.scratch = None,
             Pushed::Raced(_) | Pushed::Refused(_) => {}
@@ -216,11 +220,22 @@ fn open(path: &std::path::Path) -> Result<Repository, Failure> {
     let none: [&std::ffi::OsStr; 0] = [];
     match Repository::open_ext(path, RepositoryOpenFlags::NO_SEARCH, none) {
         Ok(repository) => Ok(repository),
+        Err(error) if error.code() == ErrorCode::Owner => bare_of_others(path).ok_or(error.into()),
         Err(error) if error.code() == ErrorCode::NotFound => {
             Err(Trouble::Missing(format!("Git repository at `{}`", path.display())).into())
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Opens a repository that belongs to another user, as on a pod's volume; `None` unless it is bare.
+///
+/// Git and libgit2 refuse that because of what the owner could have put into it: hooks, filters, programs in its settings. None
+/// of them is run here.
+fn bare_of_others(path: &std::path::Path) -> Option<Repository> {
+    let repository = Repository::open_bare(path).ok()?;
+    let is_bare = repository.config().ok()?.get_bool("core.bare").unwrap_or(false);
+    is_bare.then_some(repository)
 }
 
 fn reference(branch: &str) -> String {

@@ -1,9 +1,9 @@
 //! What these tests share: Works, Destinations, and a bucket whose objects are files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine as _;
 use flate2::Compression;
@@ -109,6 +109,12 @@ impl World {
         );
     }
 
+    /// Has the state store say another place in the bucket.
+    pub(super) fn move_store(&self, path: &str) {
+        let patch = json!({"spec": {"path": path}});
+        self.must("PATCH", "/bucketstatestores/store", &patch);
+    }
+
     pub(super) fn relabel(&self, name: &str, labels: Value) {
         let patch = json!({"metadata": {"labels": labels}});
         self.must("PATCH", &format!("/destinations/{name}"), &patch);
@@ -170,6 +176,11 @@ impl World {
 
     pub(super) fn read(&self, path: &str) -> String {
         self.store.read(path)
+    }
+
+    /// When each file in the store was written.
+    pub(super) fn stamps(&self) -> BTreeMap<String, SystemTime> {
+        self.store.stamps()
     }
 
     /// Waits until the store holds these files and no others.
