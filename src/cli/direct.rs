@@ -168,7 +168,9 @@ impl Job<'_> {
     ) -> Result<Option<Exit>, AnyFault> {
         let Self { context, writer, ask, .. } = self;
         if self.args.preview.preview {
-            let published = direct::survey(context, writer, ask, &to).await?;
+            let survey = direct::survey(context, writer, ask, &to);
+            let surveyed = is_stopped.within(Duration::ZERO, survey).await;
+            let Some(published) = surveyed.transpose()? else { return Ok(None) };
             print(&told(&published, &to, self.args.output))?;
             return Ok(Some(Exit::Done));
         }
