@@ -174,6 +174,8 @@ impl<C: Cluster> Election<C> {
     async fn try_to_win(&mut self) -> Result<bool, ClusterError> {
         self.is_contested = false;
         let Some(found) = self.cluster.get(&self.key).await? else {
+            // One that we knew was taken away from whoever held it.
+            self.is_contested = self.known.is_some();
             let lease = Object::new(&kinds::LEASE, self.key.namespace.as_deref(), &self.key.name);
             let lease = self.claim(lease, &self.identity, self.times.lease_duration, true);
             return match self.cluster.create(&kinds::LEASE, &lease).await {

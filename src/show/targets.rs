@@ -91,6 +91,7 @@ impl Subject {
             placements: &placements,
             folders: &folders,
             taken: &[],
+            refused: &[],
             chooser: Chooser::Stable,
             now,
         });

@@ -16,6 +16,7 @@ use super::body::{Body, PART_BYTES, WHOLE_BYTES_MAX, hex};
 use super::facts::{self, Facts, Seen};
 use super::{AT_ONCE, BUDGET_KIB, BucketStore};
 use crate::core::placement::{Content, File, StorePath};
+use crate::core::work_view;
 use crate::store::Trouble;
 
 /// Metadata of an object: SHA-256 of its content, in hex. Azure allows no hyphen in such names, proxies no underscore.
@@ -271,11 +272,30 @@ fn cost(content: &Content) -> u32 {
     let bytes = match content {
         // In memory anyway.
         Content::Bytes(_) => 0,
-        // Unpacked it is often ten times as much; how much it is nobody knows before.
-        Content::Packed(text) => text.len().saturating_mul(8),
+        Content::Packed(text) => {
+            let says = usize::try_from(work_view::says_unpacked(text)).unwrap_or(usize::MAX);
+            says.max(text.len())
+        }
         Content::Disk { bytes, .. } => usize::try_from(*bytes)
             .unwrap_or(usize::MAX)
             .min(PART_BYTES.saturating_mul(PARTS_AT_ONCE)),
     };
     u32::try_from((bytes / 1024).clamp(BUDGET_KIB / AT_ONCE, BUDGET_KIB)).unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::workloads::Packer;
+
+    #[test]
+    fn what_unpacks_to_much_is_written_alone() {
+        let packed = |bytes: usize| {
+            let text = Packer::default().pack(&vec![0; bytes]).unwrap();
+            Content::Packed(text.into())
+        };
+        assert_eq!(cost(&packed(1_000)) as usize, BUDGET_KIB / AT_ONCE);
+        assert_eq!(cost(&packed(5 << 20)), 5 << 10);
+        assert_eq!(cost(&packed(40 << 20)) as usize, BUDGET_KIB);
+    }
 }

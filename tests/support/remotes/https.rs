@@ -41,6 +41,8 @@ pub(crate) enum Then {
     StallAfter(usize),
     /// It waits with the whole request until the gate is open, and only then asks Git, whether anybody waits for the answer or not.
     Hold(Gate),
+    /// This is done before Git answers.
+    After(Arc<dyn Fn() + Send + Sync>),
 }
 
 /// What requests are held at: it opens when the other end of the channel says so.
@@ -249,6 +251,9 @@ async fn respond(
         *state.held.lock().unwrap() += 1;
         // It is open as well once nobody can open it any more.
         let _ = gate.clone().wait_for(|is_open| *is_open).await;
+    }
+    if let Some(Then::After(work)) = &then {
+        work();
     }
     let (root, body) = (state.root.clone(), body.to_bytes());
     let (path, query) =

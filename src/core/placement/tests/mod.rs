@@ -86,6 +86,7 @@ struct Scene {
     placements: Vec<PlacementSeen>,
     folders: Folders,
     taken: Vec<String>,
+    refused: Vec<(String, String)>,
     chooser: Chooser,
 }
 
@@ -97,6 +98,7 @@ impl Scene {
             placements: Vec::new(),
             folders: Folders::default(),
             taken: Vec::new(),
+            refused: Vec::new(),
             chooser: Chooser::Stable,
         }
     }
@@ -108,6 +110,7 @@ impl Scene {
             placements: &self.placements,
             folders: &self.folders,
             taken: &self.taken,
+            refused: &self.refused,
             chooser: self.chooser,
             now: now(),
         })
