@@ -17,6 +17,7 @@ mod destination;
 mod faults;
 mod git;
 #[path = "../support/remotes/mod.rs"]
+#[allow(dead_code, reason = "shared with tests/cluster")]
 mod remotes;
 #[path = "../it/store_body.rs"]
 mod store_body;

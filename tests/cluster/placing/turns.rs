@@ -53,7 +53,10 @@ fn files(number: u64, version: u64) -> [(&'static str, Vec<(String, String)>); 3
     [
         // One of its names is new with each version, and one goes.
         (".", named(version..version + 3, "f")),
-        ("p", if number % 2 == 0 { named(version..version + 2, "p/") } else { Vec::new() }),
+        (
+            "p",
+            if number.is_multiple_of(2) { named(version..version + 2, "p/") } else { Vec::new() },
+        ),
         ("q", if number % 4 == 1 { named(0..1, "q/") } else { Vec::new() }),
     ]
 }
