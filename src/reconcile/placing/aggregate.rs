@@ -11,6 +11,7 @@ use super::super::shared::Shared;
 use super::super::store::{Place, place};
 use super::caches::Item;
 use super::carry::drop_finalizers;
+use super::counts;
 use super::stores::pause;
 use super::writer::{Writer, is_in_doubt, is_of_store};
 use super::writes::{May, files, said, say};
@@ -189,6 +190,7 @@ impl Write<'_> {
         let version = done.as_ref().ok().and_then(|applied| applied.version.as_ref());
         for (seen, object) in &all {
             let at: Place = place(object);
+            counts::written(&self.shared.metrics, seen, error.is_none());
             let said = match (&error, seen.is_going) {
                 (None, true) => drop_finalizers(self.shared, &at, &seen.uid).await,
                 (None, false) => {

@@ -8,8 +8,8 @@ use tracing::debug;
 use super::super::cache::Source;
 use super::super::shared::Shared;
 use super::super::store::Place;
-use super::Placing;
 use super::caches::Fed;
+use super::{Placing, counts};
 use crate::cluster::{Cluster as _, ClusterError, Reads as _};
 use crate::contract::{Object, finalizers, kinds};
 use crate::core::placement::{self, Plan, Relabel, StatusOf, WorkSeen, Write};
@@ -98,6 +98,7 @@ impl<'a> Carry<'a> {
             {
                 let instance = &self.shared.settings.instance;
                 let now = self.shared.now();
+                counts::told(&self.shared.metrics, self.seen, event);
                 effect::tell(&self.shared.cluster, &about.object(), event, instance, now).await;
             }
         }
@@ -160,7 +161,10 @@ impl<'a> Carry<'a> {
             return Ok(());
         };
         match self.shared.cluster.create(&kinds::WORK_PLACEMENT, &object).await {
-            Ok(answer) => self.keep(answer),
+            Ok(answer) => {
+                counts::placed(&self.shared.metrics, self.seen, write);
+                self.keep(answer);
+            }
             Err(ClusterError::Exists { .. }) => {
                 // We made it before the watch has told of it, or it is another Work's.
                 let key = object.key(&kinds::WORK_PLACEMENT);
@@ -187,6 +191,7 @@ impl<'a> Carry<'a> {
         let key = kinds::WORK_PLACEMENT.object(Some(&self.at.0), &write.name);
         let answer = self.shared.cluster.patch(&key, &patch).await;
         if let Some(answer) = self.changed(&write.name, answer).await? {
+            counts::placed(&self.shared.metrics, self.seen, write);
             self.keep(answer);
         }
         Ok(())
@@ -201,6 +206,9 @@ impl<'a> Carry<'a> {
         }});
         let answer = self.shared.cluster.patch(&key, &patch).await;
         if let Some(answer) = self.changed(&relabel.name, answer).await? {
+            let destination = answer.text_at(&["spec", "targetDestinationName"]);
+            let destination = destination.unwrap_or_default();
+            counts::relabelled(&self.shared.metrics, self.seen, relabel, destination);
             self.keep(answer);
         }
         Ok(())

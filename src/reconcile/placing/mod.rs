@@ -9,6 +9,7 @@ mod caches;
 mod carry;
 mod checks;
 mod commits;
+mod counts;
 mod destinations;
 mod drift;
 mod known;
@@ -105,7 +106,15 @@ impl Placing {
                     if matches!(fed, Fed::Placements | Fed::Destinations) {
                         self.drift.forget(&place(object));
                     }
-                    caches.remove(fed, object)
+                    let wakes = caches.remove(fed, object);
+                    match fed {
+                        Fed::Works => counts::forget_work(&shared.metrics, object),
+                        Fed::Placements if !caches.has_work_of(object) => {
+                            counts::forget_placement(&shared.metrics, object);
+                        }
+                        _ => {}
+                    }
+                    wakes
                 }
                 Heard::Listed => caches.end_list(fed),
             }

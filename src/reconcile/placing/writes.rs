@@ -12,10 +12,10 @@ use super::super::shared::Shared;
 use super::super::store::Place;
 use super::caches::{Fed, Item};
 use super::carry::{drop_finalizers, found, note, status_of};
-use super::commits;
 use super::drift::Why;
 use super::stores::pause;
 use super::writer::{Writer, is_in_doubt, is_of_store};
+use super::{commits, counts};
 use crate::cluster::{ClusterError, Reads as _, chance};
 use crate::contract::{Object, kinds};
 use crate::core::placement::{
@@ -188,6 +188,7 @@ impl Job {
             written = applied.written, deleted = applied.deleted, "placed"
         );
         self.succeeded(shared);
+        counts::written(&shared.metrics, &self.placement, true);
         let placing = shared.placing.as_ref();
         if placing.is_some_and(|one| !one.stores.is_current(&self.setup.store, &self.writer)) {
             // The state store may be another place now.
@@ -321,6 +322,7 @@ impl Job {
             }
             Failure::Changed => return,
         };
+        counts::written(&shared.metrics, &self.placement, false);
         warn!(
             workplacement = %self.placement.name, namespace = %self.placement.namespace,
             destination = %self.destination.name, "failed to write, will be tried again: {text}"

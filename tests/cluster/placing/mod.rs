@@ -31,9 +31,17 @@ fn a_work_is_placed_changed_and_deleted_and_then_nothing_is_asked() {
     world.wait_files(&files(&["c.yaml"]));
     world.wait_says("one", "Ready", "All workplacements scheduled successfully");
     world.wait_quiet(&reconciler);
+    let counts = || reconciler.counts("kratix_workplacement_");
+    // Once as it was made and once as it was changed.
+    let expected = [
+        r#"outcomes_total{result="scheduled",promise="vault",resource="one",namespace="team-a",destination="dev-1"}"#,
+        r#"writes_total{result="success",promise="vault",resource="one",destination="dev-1",pipeline="main"}"#,
+    ];
+    assert_eq!(counts(), expected.map(|one| (one.to_owned(), 2)).into());
     world.delete("one");
     world.wait_files(&canaries);
     world.wait_for("the Work to be gone", || world.says("one").is_none());
+    world.wait_for("its counts to be gone", || counts().is_empty());
     reconciler.ends_well();
 }
 
