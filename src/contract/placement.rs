@@ -10,6 +10,8 @@ pub mod kind {
     pub const SCHEDULED: &str = "ScheduleSucceeded";
     /// Whether the files of a WorkPlacement are in the state store.
     pub const WRITTEN: &str = "WriteSucceeded";
+    /// Where files were written to last; of WorkPlacements and Destinations, ours.
+    pub const WRITTEN_TO: &str = "bookend/WrittenTo";
 }
 
 /// Field of a condition: the generation it was decided for.
@@ -70,6 +72,11 @@ macro_rules! conditions {
         $($(#[$doc])* pub const $name: Condition =
             Condition { kind: $kind, status: $status, reason: $reason, message: $message };)*
     };
+}
+
+conditions! {
+    /// Where files were written to last; the place is given. Ours: Kratix leaves conditions of others as they are.
+    WRITTEN_TO = kind::WRITTEN_TO, "True", "Written", "";
 }
 
 /// Conditions of a Work. A list follows where a message ends in `: `.

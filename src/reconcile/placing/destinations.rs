@@ -12,7 +12,7 @@ use super::super::queue::Outcome;
 use super::super::shared::Shared;
 use super::caches::{Fed, Item};
 use super::carry::{let_go, status_of};
-use super::drift::Due;
+use super::drift::{Due, Whom};
 use super::writer::{is_in_doubt, is_of_store};
 use super::writes::May;
 use super::{Placing, aggregate};
@@ -132,9 +132,8 @@ impl Pass<'_> {
     /// Writes again what is there for all of it, when it is time: the canaries, and the one file of all.
     fn again(&self, seen: &DestinationSeen, setup: &Setup, clash: Option<Clash>) -> Outcome {
         let at = aggregate::destination(self.name);
-        let interval = self.shared.config().state_store_interval;
-        let now = self.shared.now();
-        if let Due::At(time) = self.placing.drift.due(&at, &seen.uid, setup, interval, now) {
+        let whom = Whom::destination(&at, seen);
+        if let Due::At(time) = self.placing.due(self.shared, whom, setup, true) {
             return Outcome::Done(time.map(|time| self.shared.instant_of(time)));
         }
         if self.has_file(setup) {
@@ -160,9 +159,7 @@ impl Pass<'_> {
     /// Has it looked at when it is written again.
     fn next_time(&self, seen: &DestinationSeen, setup: &Setup, item: Item) {
         let at = aggregate::destination(self.name);
-        let interval = self.shared.config().state_store_interval;
-        let now = self.shared.now();
-        let due = self.placing.drift.due(&at, &seen.uid, setup, interval, now);
+        let due = self.placing.due(self.shared, Whom::destination(&at, seen), setup, true);
         if let Due::At(Some(time)) = due {
             self.placing.queue.add_at(item, self.shared.instant_of(time));
         }
@@ -206,11 +203,12 @@ impl Pass<'_> {
                         return pass.ended(&seen, None);
                     }
                     // The one file of all says so itself.
+                    let site = writer.site(&setup);
                     if !pass.has_file(&setup) {
                         let at = aggregate::destination(&name);
-                        placing.drift.wrote(&at, &setup, shared.now());
+                        placing.drift.wrote(&at, &site, shared.now());
                     }
-                    pass.said(&seen, Health::Ready, clash.as_ref()).await;
+                    pass.said(&seen, Health::Written(&site), clash.as_ref()).await;
                     pass.next_time(&seen, &setup, item);
                     pass.ended(&seen, None);
                 }

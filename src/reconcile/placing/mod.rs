@@ -29,11 +29,11 @@ use super::shared::Shared;
 use super::store::place;
 use crate::cluster::chance;
 use crate::cluster::live::watch::{Heard, Watch};
-use crate::core::placement::{Chooser, StoreRef};
+use crate::core::placement::{Chooser, Setup, StoreRef, address};
 use aggregate::Aggregates;
 use caches::{Caches, Fed, Item, Wake};
 use destinations::Busy;
-use drift::Drift;
+use drift::{Drift, Due, Whom};
 use stores::Stores;
 use writes::Writes;
 
@@ -189,6 +189,13 @@ impl Placing {
     pub(super) fn settings_changed(&self) {
         self.stores.look_again();
         self.look_at_all();
+    }
+
+    /// Decides whether somebody whose status says that all is written is written again.
+    fn due(&self, shared: &Shared, whom: Whom<'_>, setup: &Setup, interval: bool) -> Due {
+        let known = || self.caches().store(&setup.store).map(|store| address(&store));
+        let interval = shared.config().state_store_interval.filter(|_| interval);
+        self.drift.due(whom, setup, known, interval, shared.now())
     }
 
     fn look_at_all(&self) {

@@ -8,7 +8,7 @@ use super::super::metrics::Metrics;
 use super::super::shared::Shared;
 use super::commits;
 use crate::contract::Object;
-use crate::core::placement::{Change, StoreRef};
+use crate::core::placement::{self, Change, Setup, Site, StoreRef};
 use crate::destination;
 use crate::exit::{self, Fault};
 use crate::store::group::{Batch, Group, Limits};
@@ -24,6 +24,8 @@ const CONTENT_KIB_MAX: u32 = 16 << 10;
 pub(super) struct Writer<S: Store = AnyStore> {
     group: Group<S>,
     room: Semaphore,
+    /// Where it writes to, as [`placement::address`] tells of a state store.
+    address: String,
 }
 
 impl<S: Store> fmt::Debug for Writer<S> {
@@ -38,17 +40,23 @@ impl<S: Store + 'static> Writer<S> {
         store: S,
         metrics: Metrics,
         name: String,
+        address: String,
         may_go_on: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Self {
         let limits = Limits { changes_max: BATCH_MAX, ..Limits::default() };
         let told = move |batch: Batch| metrics.store_batch(&name, batch.changes, batch.took);
         let group = Group::over(store, limits, may_go_on, told);
-        Self { group, room: Semaphore::new(CONTENT_KIB_MAX as usize) }
+        Self { group, room: Semaphore::new(CONTENT_KIB_MAX as usize), address }
     }
 
     /// Makes a change, with those of others.
     pub(super) async fn write(&self, change: Change) -> Result<Applied, StoreError> {
         self.group.submit(change).await
+    }
+
+    /// Returns where the files of a Destination come that it writes.
+    pub(super) fn site(&self, setup: &Setup) -> Site {
+        Site::of(setup, &self.address)
     }
 
     /// Waits for room for contents of that size.
@@ -119,7 +127,13 @@ impl Writer {
         // What is begun in this term does not go on in the next: others may have written meanwhile.
         let term = shared.tenure.term();
         let may_go_on = move || term.holds();
-        Ok(Self::over(opened, shared.metrics.clone(), named.to_string(), may_go_on))
+        Ok(Self::over(
+            opened,
+            shared.metrics.clone(),
+            named.to_string(),
+            placement::address(store),
+            may_go_on,
+        ))
     }
 }
 

@@ -19,7 +19,7 @@ use super::{commits, counts};
 use crate::cluster::{ClusterError, Reads as _, chance};
 use crate::contract::{Object, kinds};
 use crate::core::placement::{
-    self, Content, DestinationSeen, Outcome, Piece, Placed, PlacementSeen, Setup, after_write,
+    self, Content, DestinationSeen, Outcome, Piece, Placed, PlacementSeen, Setup, Site, after_write,
 };
 use crate::effect;
 use crate::exit::{self, Fault};
@@ -198,11 +198,13 @@ impl Job {
             drop_finalizers(shared, &self.at, &self.placement.uid).await.map_err(Failure::Cluster)
         } else {
             // Nobody has touched it: what is said of it holds.
-            if self.why != Why::Again || applied.written + applied.deleted > 0 {
-                self.written(shared, &applied).await?;
+            let site = self.writer.site(&self.setup);
+            let is_noted = self.placement.written_to() == Some(site.print());
+            if self.why != Why::Again || !is_noted || applied.written + applied.deleted > 0 {
+                self.written(shared, &applied, &site).await?;
             }
             if let Some(placing) = &shared.placing {
-                placing.drift.wrote(&self.at, &self.setup, shared.now());
+                placing.drift.wrote(&self.at, &site, shared.now());
             }
             Ok(())
         }
@@ -289,9 +291,14 @@ impl Job {
         }
     }
 
-    async fn written(&self, shared: &Shared, applied: &Applied) -> Result<(), Failure> {
+    async fn written(
+        &self,
+        shared: &Shared,
+        applied: &Applied,
+        site: &Site,
+    ) -> Result<(), Failure> {
         let version = applied.version.as_ref().map(|version| version.0.as_str());
-        let outcome = Outcome::Written { generation: self.placement.generation, version };
+        let outcome = Outcome::Written { generation: self.placement.generation, version, site };
         say(shared, &self.at, &self.placement, outcome).await.map_err(Failure::Cluster)
     }
 

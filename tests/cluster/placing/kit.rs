@@ -109,6 +109,11 @@ impl World {
         );
     }
 
+    /// Changes the spec of a Destination, or of the state store.
+    pub(super) fn change(&self, path: &str, spec: Value) {
+        self.must("PATCH", path, &json!({"spec": spec}));
+    }
+
     pub(super) fn relabel(&self, name: &str, labels: Value) {
         let patch = json!({"metadata": {"labels": labels}});
         self.must("PATCH", &format!("/destinations/{name}"), &patch);

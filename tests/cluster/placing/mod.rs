@@ -5,6 +5,7 @@ mod kit;
 use serde_json::json;
 
 use crate::bucket::KEY;
+use crate::reconcile::process::Reconciler;
 use kit::{World, group, work};
 
 #[test]
@@ -159,5 +160,73 @@ fn whoever_leads_next_goes_on_where_the_one_before_was_killed() {
             files.iter().map(move |file| format!("{home}/{file}")).collect::<Vec<_>>()
         })
         .collect();
+    world.wait_files(&expected);
+}
+
+#[test]
+#[ignore = "needs a cluster and versitygw: tests/cluster/run"]
+fn what_moves_while_nobody_leads_is_written_at_once_and_only_then() {
+    let world = World::new();
+    let spec = |path: &str, more: serde_json::Value| {
+        let mut spec = json!({"path": path, "initWorkloads": {"enabled": false}});
+        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        spec
+    };
+    world.destination("dev-1", json!({"env": "dev"}), spec("dev", json!({})));
+    world.destination("other-1", json!({"env": "other"}), spec("other", json!({})));
+    let one_file = json!({"filepath": {"mode": "aggregatedYAML"}});
+    world.destination("all-1", json!({"env": "all"}), spec("all", one_file));
+    for env in ["dev", "other", "all"] {
+        world.put(&work(env, &[group(".", env, &["a.yaml"])]));
+    }
+    let first = world.reconcile();
+    for env in ["dev", "other", "all"] {
+        world.wait_says(env, "Ready", "All workplacements scheduled successfully");
+    }
+    first.ends_well();
+    let file = |root: &str, env: &str| match env {
+        "all" => format!("{root}/aggregated.yaml"),
+        env => format!("{root}/resources/team-a/vault/{env}/main/5058f/a.yaml"),
+    };
+    let mut expected = vec![file("dev", "dev"), file("other", "other"), file("all", "all")];
+    world.wait_files(&expected);
+
+    // Two Destinations.
+    world.change("/destinations/dev-1", json!({"path": "moved"}));
+    world.change("/destinations/all-1", json!({"path": "all-moved"}));
+    expected.extend([file("moved", "dev"), file("all-moved", "all")]);
+    let second = world.reconcile();
+    world.wait_files(&expected);
+    world.wait_quiet(&second);
+    let written = |reconciler: &Reconciler| {
+        let all = reconciler.counts("kratix_workplacement_writes_total");
+        let of = |name: &str| {
+            let name = format!("resource=\"{name}\"");
+            all.iter().filter(|(of, _)| of.contains(&name)).map(|(_, count)| count).sum::<u64>()
+        };
+        [of("dev"), of("other"), of("all")]
+    };
+    assert_eq!(written(&second), [1, 0, 1]);
+    second.ends_well();
+
+    // Nothing: nothing is written, neither there nor here.
+    let third = world.reconcile();
+    world.wait_quiet(&third);
+    assert_eq!(written(&third), [0, 0, 0]);
+    let writes = |call: &&String| {
+        let kinds = ["works", "workplacements", "destinations", "bucketstatestores"];
+        let is_write = ["create", "update", "patch", "delete"];
+        is_write.iter().any(|verb| call.contains(&format!("verb=\"{verb}")))
+            && kinds.iter().any(|kind| call.contains(&format!("kind=\"{kind}")))
+    };
+    let calls = third.calls();
+    assert_eq!(calls.keys().filter(writes).collect::<Vec<_>>(), Vec::<&String>::new());
+    third.ends_well();
+
+    // The state store.
+    world.change("/bucketstatestores/store", json!({"path": "deep"}));
+    let all = [("moved", "dev"), ("other", "other"), ("all-moved", "all")];
+    expected.extend(all.map(|(root, env)| format!("deep/{}", file(root, env))));
+    let _fourth = world.reconcile();
     world.wait_files(&expected);
 }
