@@ -209,6 +209,8 @@ pub mod event {
     pub const PLACED: &str = "WorkplacementReconciled";
     /// A WorkPlacement could not be written.
     pub const WRITE_FAILED: &str = "FailedWriteToDestination";
+    /// The files of a WorkPlacement that goes could not be deleted.
+    pub const DELETE_FAILED: &str = "FailedDeleteFilesFromRepository";
     /// A Destination has become ready.
     pub const DESTINATION_READY: &str = "DestinationReady";
     /// A Destination is not ready.

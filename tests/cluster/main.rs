@@ -44,6 +44,10 @@ mod bad_input;
 #[allow(dead_code, reason = "shared with tests/it")]
 mod support;
 
+#[path = "../support/remotes/mod.rs"]
+#[allow(dead_code, reason = "shared with tests/stores")]
+mod remotes;
+
 #[path = "../support/steps/mod.rs"]
 #[allow(dead_code, reason = "shared with tests/it")]
 mod steps;

@@ -134,7 +134,7 @@ mod tests {
         // Another text would have everything written anew by the version that makes it.
         let expected = json!([{
             "type": "bookend/WrittenTo", "status": "True", "reason": "Written", "observedGeneration": 3,
-            "message": "GitStateStore/fleet: worker-1 [PRINT]", "lastTransitionTime": "1970-01-01T00:00:00Z",
+            "message": "GitStateStore/fleet: worker-1 [7240c2b9b1421440]", "lastTransitionTime": "1970-01-01T00:00:00Z",
         }]);
         assert_eq!(status["conditions"], expected);
         assert_eq!(noted(&status), Some(site.print()));

@@ -60,9 +60,13 @@ pub fn after_write(
             if said.is_none_or(|(_, said)| without_numbers(said) != without_numbers(error)) {
                 let generation = Some(placement.generation);
                 conditions::set(&mut status, &placed::WRITE_FAILED, error, generation, now);
+                let (reason, what) = match placement.is_going {
+                    true => (event::DELETE_FAILED, "deleting from"),
+                    false => (event::WRITE_FAILED, "writing to"),
+                };
                 let message =
-                    format!("failed writing to Destination {}: {error}", placement.destination);
-                told = Some(Event::warning(event::WRITE_FAILED, message));
+                    format!("failed {what} Destination {}: {error}", placement.destination);
+                told = Some(Event::warning(reason, message));
             }
         }
     }

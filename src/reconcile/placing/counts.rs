@@ -182,7 +182,7 @@ mod tests {
         written(&metrics, &seen, true);
         written(&metrics, &seen, false);
         written(&metrics, &seen, true);
-        written(&metrics, &PlacementSeen { is_going: true, ..seen.clone() }, true);
+        written(&metrics, &PlacementSeen { is_going: true, ..seen }, true);
         let all = r#"promise="redis",resource="one",destination="dev",pipeline="main""#;
         let expected = [
             format!(r#"writes_total{{result="failure",{all}}} 1"#),

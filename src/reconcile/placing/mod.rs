@@ -38,7 +38,6 @@ use stores::Stores;
 use writes::Writes;
 
 pub(super) use caches::Fed as PlacementFeed;
-pub(super) use commits::commits;
 
 /// How Works are placed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,10 +6,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::super::metrics::Metrics;
 use super::super::shared::Shared;
-use super::commits;
 use crate::contract::Object;
 use crate::core::placement::{self, Change, Setup, Site, StoreRef};
-use crate::destination;
+use crate::destination::{self, commits};
 use crate::exit::{self, Fault};
 use crate::store::group::{Batch, Group, Limits};
 use crate::store::open::{AnyStore, Options, open};
@@ -100,15 +99,16 @@ pub(super) fn is_in_doubt(trouble: &Trouble) -> bool {
 }
 
 impl Writer {
-    /// Opens what a state store and its Secret name.
+    /// Opens what a state store and its Secret name; commits are signed with the key in the other Secret, if there is one.
     pub(super) fn open(
         shared: &Shared,
         named: &StoreRef,
         store: &Object,
-        secret: Option<&Object>,
+        [secret, signer]: [Option<&Object>; 2],
     ) -> Result<Self, Box<dyn Fault + Send + Sync>> {
         let place = destination::place(named, store.clone(), secret).map_err(boxed)?;
-        let commits = commits(&shared.config().commits, store);
+        let key = signer.map(commits::signing_key).transpose().map_err(boxed)?;
+        let commits = commits::commits(&shared.config().commits, store, key);
         let scratch = shared.settings.placement.as_ref().map(|one| one.scratch.clone());
         let options = Options {
             fetch_interval: shared.config().git_fetch_interval.unsigned_abs(),

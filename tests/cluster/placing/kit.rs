@@ -53,7 +53,7 @@ fn packed(text: &str) -> String {
 
 /// The cluster, and a bucket beside it.
 pub(super) struct World {
-    api: &'static Api,
+    pub(super) api: &'static Api,
     store: Bucket,
 }
 
@@ -98,7 +98,9 @@ impl World {
     }
 
     pub(super) fn destination(&self, name: &str, labels: Value, mut spec: Value) {
-        spec["stateStoreRef"] = json!({"kind": "BucketStateStore", "name": "store"});
+        if spec["stateStoreRef"].is_null() {
+            spec["stateStoreRef"] = json!({"kind": "BucketStateStore", "name": "store"});
+        }
         self.must(
             "POST",
             "/destinations",
@@ -158,6 +160,27 @@ impl World {
     pub(super) fn wait_says(&self, work: &str, ready: &str, scheduled: &str) {
         let wanted = Some((ready.to_owned(), scheduled.to_owned()));
         self.wait_for(&format!("{work} to say {wanted:?}"), || self.says(work) == wanted);
+    }
+
+    /// Makes a repository a state store, over ssh with this Secret.
+    pub(super) fn git_store(&self, name: &str, url: &str, secret: &str) {
+        self.must(
+            "POST",
+            "/gitstatestores",
+            &json!({
+                "apiVersion": "platform.kratix.io/v1alpha1", "kind": "GitStateStore",
+                "metadata": {"name": name}, "spec": {
+                    "url": url, "branch": "main", "authMethod": "ssh",
+                    "secretRef": {"name": secret, "namespace": "team-a"},
+                },
+            }),
+        );
+    }
+
+    /// What a Git state store says of itself.
+    pub(super) fn git_store_says(&self, name: &str) -> String {
+        let path = format!("{OURS}/gitstatestores/{name}");
+        Self::message(&self.api.must("GET", &path, &Value::Null), "Ready")
     }
 
     /// Whether the store's `Ready` has that status.

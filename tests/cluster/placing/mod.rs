@@ -1,5 +1,6 @@
 //! `bookend reconcile` places Works on a real API server, in a real bucket: versitygw, whose objects are files of a folder.
 
+mod commits;
 mod kit;
 
 use serde_json::json;

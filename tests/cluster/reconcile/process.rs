@@ -41,7 +41,7 @@ impl Reconciler {
     }
 
     /// What it has said.
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 

@@ -157,6 +157,12 @@ fn a_placement_says_what_came_of_it() {
     assert_eq!(after(moved), Some((written, None, true)));
     assert_eq!((after(moved), after(Outcome::Waiting)), (None, None));
     assert_eq!(after(Outcome::Failed { error: "full" }).map(|said| said.2), Some(false));
+    // One that goes has files to delete.
+    let going = PlacementSeen { is_going: true, ..one.clone() };
+    let (_, told) = after_write(&going, Outcome::Failed { error: "locked" }, now()).unwrap();
+    let told = told.unwrap();
+    assert_eq!(told.reason, "FailedDeleteFilesFromRepository");
+    assert_eq!(told.message, "failed deleting from Destination a: locked");
     assert_eq!(one.status["versionID"], "c0ffee2");
     assert_eq!(one.written_to(), Some(elsewhere.print()), "it is still there");
 }
