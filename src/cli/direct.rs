@@ -99,6 +99,7 @@ impl Job<'_> {
         let found = destination::find(cluster, name).await?;
         let scratch = stores::scratch(&self.args.direct.store, &self.context.layout);
         let store = stores::open_place(&found.place, &self.args.direct.store, &scratch)?;
+        let contended = found.place.address.contended();
         let to = To {
             store: &store,
             shown: found.place.address.to_string(),
@@ -106,7 +107,7 @@ impl Job<'_> {
             mode: found.setup.mode.clone(),
             destination: Some(found.destination),
         };
-        self.write(to, lease, is_stopped).await
+        self.write(to, lease.map(|lease| (lease, contended)), is_stopped).await
     }
 
     async fn by_url<C: Cluster>(
@@ -125,13 +126,13 @@ impl Job<'_> {
             mode: opened.mode,
             destination: None,
         };
-        self.write(to, lease, is_stopped).await
+        self.write(to, lease.map(|lease| (lease, opened.contended)), is_stopped).await
     }
 
     async fn write<S: Store, C: Cluster>(
         &self,
         to: To<'_, S>,
-        lease: Option<(&C, &str)>,
+        lease: Option<((&C, &str), String)>,
         is_stopped: &watch::Receiver<bool>,
     ) -> Result<Exit, AnyFault> {
         let Self { context, writer, ask, .. } = self;
@@ -145,8 +146,8 @@ impl Job<'_> {
         let publish = steps::within("writer", publish);
         let published = match lease {
             None => publish.await?,
-            Some((cluster, namespace)) => {
-                let name = lease::name_of(&to.shown);
+            Some(((cluster, namespace), contended)) => {
+                let name = lease::name_of(&contended);
                 let times = lease::Times::default();
                 let instance = stores::instance();
                 let mut queue = lease::Queue::new(cluster, namespace, &name, &instance, times);

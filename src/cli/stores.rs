@@ -61,6 +61,8 @@ pub(super) struct Opened {
     pub(super) store: AnyStore,
     /// Its address, for people.
     pub(super) shown: String,
+    /// What its writers take turns at.
+    pub(super) contended: String,
     pub(super) base: StorePath,
     pub(super) mode: Mode,
 }
@@ -83,7 +85,8 @@ pub(super) fn open_url(
             file: StorePath::exact(&files.aggregated_file).map_err(FlagError::AggregatedFile)?,
         },
     };
-    Ok(Opened { store, shown: address.to_string(), base: StorePath::root(), mode })
+    let (shown, contended) = (address.to_string(), address.contended());
+    Ok(Opened { store, shown, contended, base: StorePath::root(), mode })
 }
 
 /// Opens the store of a Destination.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{ClusterError, Reads, Selector};
+use super::{ClusterError, Reads, Selector, selects};
 use crate::contract::{Kind, Object, ObjectKey};
 
 /// Objects that can be looked at like those of a cluster.
@@ -46,23 +46,10 @@ impl Reads for Given {
         namespace: Option<&str>,
         labels: &Selector<'_>,
     ) -> Result<Vec<Object>, ClusterError> {
-        let has = |object: &&Object| labels.iter().all(|(key, value)| object.label(key) == *value);
-        let found = self.of(kind).filter(|object| is_in(object, kind, namespace)).filter(has);
+        let found = self.of(kind).filter(|object| is_in(object, kind, namespace));
+        let found = found.filter(|object| selects(labels, object));
         let mut found: Vec<Object> = found.cloned().collect();
         found.sort_by(|a, b| (a.namespace(), a.name()).cmp(&(b.namespace(), b.name())));
-        Ok(found)
-    }
-
-    async fn list_metadata(
-        &self,
-        kind: &Kind,
-        namespace: Option<&str>,
-        labels: &Selector<'_>,
-    ) -> Result<Vec<Object>, ClusterError> {
-        let mut found = self.list(kind, namespace, labels).await?;
-        for object in &mut found {
-            object.0.retain(|key, _| matches!(key.as_str(), "apiVersion" | "kind" | "metadata"));
-        }
         Ok(found)
     }
 

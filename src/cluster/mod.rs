@@ -15,7 +15,7 @@ use crate::contract::{Kind, Object, ObjectKey};
 
 pub use error::ClusterError;
 pub use name::NamePart;
-pub use reads::Reads;
+pub use reads::{Reads, selects};
 
 /// What a list is narrowed to: labels that must have a value (`Some`) or must be absent (`None`).
 pub type Selector<'a> = [(&'a str, Option<&'a str>)];

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::shared::Shared;
 use super::store::{Feed, LABELLED};
 use super::target::Target;
-use crate::cluster::{Cluster, ClusterError, Reads, Selector};
+use crate::cluster::{Cluster, ClusterError, Reads, Selector, selects};
 use crate::contract::{Kind, Object, ObjectKey, kinds, labels};
 
 /// The API server, for one object: every answer to a write is put into the store.
@@ -155,7 +155,7 @@ impl Known<'_> {
             return None;
         }
         let mut all = self.0.store().all_labelled(kind, promise, namespace);
-        all.retain(|object| selector.iter().all(|(key, value)| object.label(key) == *value));
+        all.retain(|object| selects(selector, object));
         Some(all)
     }
 }

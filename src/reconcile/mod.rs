@@ -142,7 +142,12 @@ pub async fn run(
     }
     if let End::Asked(signal) = end {
         info!(signal, "stopping");
-        let drain = async { while workers.join_next().await.is_some() {} };
+        let drain = async {
+            while workers.join_next().await.is_some() {}
+            if let Some(placing) = &shared.placing {
+                placing.drain().await;
+            }
+        };
         tokio::select! {
             _ = timeout(END_TIME_MAX, drain) => {}
             () = keep(election.as_mut()) => {}

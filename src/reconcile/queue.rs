@@ -15,8 +15,8 @@ use crate::cluster::chance;
 
 /// The pause after the first failure; each further one in a row is twice as long.
 const PAUSE_FIRST: Duration = Duration::from_millis(500);
-/// The longest pause.
-const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// The longest pause after a failure, of whatever. Changed credentials of a state store are noticed after it at the latest.
+pub(super) const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// So many times that are no more wanted are not worth the work to leave them out.
 const LATER_MIN: usize = 256;
 /// Whoever acts in so many passes in a row, and comes to no end, counts as failing: a plan that undoes itself, or somebody
@@ -271,7 +271,7 @@ impl<T: Clone + Hash + Ord> State<T> {
                 (Some(Priority::Urgent), None)
             }
             Outcome::Again | Outcome::Failed => {
-                let pause = pause(entry.failures, chance::number());
+                let pause = pause(PAUSE_FIRST, entry.failures);
                 entry.failures = entry.failures.saturating_add(1);
                 // Not even when it was asked for meanwhile: that was most likely our own word of the failure.
                 (None, Some(Instant::now() + pause))
@@ -295,12 +295,12 @@ impl<T: Clone + Hash + Ord> State<T> {
     }
 }
 
-/// The pause after this many failures before: its second half is left to chance, so that those who fail together do
-/// not come back together.
-fn pause(failures: u32, random: u64) -> Duration {
+/// The pause after this many failures before, where the first one is that long: its second half is left to chance, so that
+/// those who fail together do not come back together.
+pub(super) fn pause(first: Duration, failures: u32) -> Duration {
     let doublings = 1_u32.checked_shl(failures).unwrap_or(u32::MAX);
-    let half = PAUSE_FIRST.saturating_mul(doublings).min(PAUSE_MAX) / 2;
-    half + half.mul_f64((random % 1024) as f64 / 1023.0)
+    let half = first.saturating_mul(doublings).min(PAUSE_MAX) / 2;
+    half + half.mul_f64((chance::number() % 1024) as f64 / 1023.0)
 }
 
 #[cfg(test)]

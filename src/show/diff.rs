@@ -8,10 +8,9 @@ use serde_json::Value;
 use super::ShowError;
 use super::targets::{Fate, Subject, Target};
 use crate::contract::{Object, labels};
-use crate::core::placement::direct::{Output, OutputFile};
+use crate::core::placement::direct::Output;
 use crate::core::placement::{
-    self, Change, Content, DestinationSeen, LayoutError, Mode, Piece, PlacementSeen, Setup,
-    StorePath,
+    self, Change, DestinationSeen, LayoutError, Mode, Piece, PlacementSeen, Setup, StorePath, files,
 };
 use crate::core::text::visible;
 use crate::core::work_view;
@@ -120,15 +119,6 @@ fn whole_file(
     Ok(made.map(|(change, _)| change))
 }
 
-/// Files in a group of a Work, or in the spec of a WorkPlacement.
-fn files(holder: &Value) -> Vec<OutputFile> {
-    let all = holder.get("workloads").and_then(Value::as_array).into_iter().flatten();
-    let text =
-        |file: &Value, key| file.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    all.map(|file| (text(file, "filepath"), Content::Packed(text(file, "content").into())))
-        .collect()
-}
-
 /// Returns what a change would do to a store, as a summary and, unless that is all that is wanted, as unified text.
 ///
 /// A file with a Kubernetes Secret in it is told by its name alone.
@@ -203,11 +193,21 @@ async fn body(
 
 /// Whether a text holds a Kubernetes Secret, as YAML or JSON. Rather one too many than one too few.
 fn holds_secret(text: &str) -> bool {
-    let plain: String = text.chars().filter(|c| !matches!(c, ' ' | '\t' | '"' | '\'')).collect();
-    let mut found = plain.match_indices("kind:Secret");
+    let is_between = |c: char| c.is_whitespace() || matches!(c, '"' | '\'');
+    // Before a value may stand its tag and an anchor: `kind: !!str &a Secret`.
+    let is_decoration = |word: &str| word.starts_with(['!', '&']);
+    let mut found = text.match_indices("Secret");
     found.any(|(at, word)| {
-        let next = plain[at..].chars().nth(word.len());
-        next.is_none_or(|next| !next.is_alphanumeric())
+        let mut before = text[..at].trim_end_matches(is_between);
+        while let Some(word) =
+            before.split_whitespace().next_back().filter(|one| is_decoration(one))
+        {
+            before = before.strip_suffix(word).unwrap_or_default().trim_end_matches(is_between);
+        }
+        let key = before.strip_suffix(':').map(|before| before.trim_end_matches(is_between));
+        let next = text[at + word.len()..].chars().next();
+        key.is_some_and(|key| key.ends_with("kind"))
+            && next.is_none_or(|next| !next.is_alphanumeric())
     })
 }
 
@@ -224,6 +224,9 @@ mod tests {
             r#"{"kind": "Secret", "data": {}}"#,
             "- kind: 'Secret'\n",
             "kind:\tSecret\r\n",
+            "kind:\n  Secret\n",
+            "? kind\n: Secret\n",
+            "kind: !!str &a\n  'Secret'\n",
         ] {
             assert!(holds_secret(text), "{text}");
         }

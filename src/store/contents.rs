@@ -12,16 +12,18 @@ use crate::files::{FileError, beneath};
 /// It may read the disk: not for a thread that others wait for.
 ///
 /// # Errors
-/// [`Trouble::TooLarge`] beyond [`FILE_BYTES_MAX`], else [`Trouble::Content`]; both name the file as it is in the store.
+/// [`Trouble::TooLarge`] beyond [`FILE_BYTES_MAX`], for what is packed [`work_view::FILE_BYTES_MAX`]; else [`Trouble::Content`]; both name the file as it is in the store.
 pub fn load(at: &StorePath, content: &Content) -> Result<Arc<[u8]>, Trouble> {
     let failed = |cause: Cause| Trouble::Content { path: at.to_string(), cause };
-    let too_large = || Trouble::TooLarge { path: at.to_string(), bytes_max: FILE_BYTES_MAX };
+    let beyond = |bytes_max| Trouble::TooLarge { path: at.to_string(), bytes_max };
+    let too_large = || beyond(FILE_BYTES_MAX);
     match content {
         Content::Bytes(bytes) if bytes.len() as u64 > FILE_BYTES_MAX => Err(too_large()),
         Content::Bytes(bytes) => Ok(bytes.clone()),
-        Content::Packed(text) => match work_view::unpack(text, FILE_BYTES_MAX) {
+        // Half a megabyte of a Work can be as many gigabytes as it likes, in the memory of a controller that is everybody's.
+        Content::Packed(text) => match work_view::unpack(text, work_view::FILE_BYTES_MAX) {
             Ok(bytes) => Ok(bytes.into()),
-            Err(UnpackError::TooLarge { .. }) => Err(too_large()),
+            Err(UnpackError::TooLarge { bytes_max }) => Err(beyond(bytes_max)),
             Err(error) => Err(failed(error.into())),
         },
         Content::Disk { root, path, .. } => match beneath::read(root, path, FILE_BYTES_MAX) {
@@ -58,6 +60,16 @@ mod tests {
         ] {
             assert_eq!(&*load(&at(), &content).unwrap(), expect.as_bytes());
         }
+    }
+
+    #[test]
+    fn what_is_packed_does_not_fill_the_memory() {
+        let bomb = vec![0; work_view::FILE_BYTES_MAX as usize + 1];
+        let packed = Packer::default().pack(&bomb).unwrap();
+        assert!(packed.len() < 1 << 20, "it fits into a Work");
+        let error = load(&at(), &Content::Packed(packed.into())).unwrap_err();
+        let expect = work_view::FILE_BYTES_MAX;
+        assert!(matches!(error, Trouble::TooLarge { bytes_max, .. } if bytes_max == expect));
     }
 
     #[test]

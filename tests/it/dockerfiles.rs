@@ -69,6 +69,7 @@ fn the_build_sees_what_it_needs() {
         "Cargo.lock",
         "src",
         "images/binary",
+        "images/no-unwind.ld",
         "images/rootfs",
         "images/prebuilt",
     ] {

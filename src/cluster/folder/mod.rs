@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::name::check_selector;
-use super::{Cluster, ClusterError, Reads, Selector, chance};
+use super::{Cluster, ClusterError, Reads, Selector, chance, selects};
 use crate::contract::kinds::NAMESPACE;
 use crate::contract::object::{OBJECT_BYTES_MAX, map_entry};
 use crate::contract::{Kind, Object, ObjectKey};
@@ -235,21 +235,6 @@ impl Reads for FolderCluster {
         self.find(kind, namespace, labels)
     }
 
-    async fn list_metadata(
-        &self,
-        kind: &Kind,
-        namespace: Option<&str>,
-        labels: &Selector<'_>,
-    ) -> Result<Vec<Object>, ClusterError> {
-        let mut objects = self.find(kind, namespace, labels)?;
-        for object in &mut objects {
-            object
-                .0
-                .retain(|field, _| matches!(field.as_str(), "apiVersion" | "kind" | "metadata"));
-        }
-        Ok(objects)
-    }
-
     fn time(&self) -> Option<Timestamp> {
         None
     }
@@ -358,10 +343,6 @@ fn parse(path: &Path, bytes: &[u8], namespace: Option<&str>) -> Result<Object, C
 fn version_of(bytes: &[u8]) -> String {
     // Digits only, as an API server's versions are; some tools insist on it.
     place::number_of(bytes).to_string()
-}
-
-fn selects(labels: &Selector<'_>, object: &Object) -> bool {
-    labels.iter().all(|(key, value)| object.label(key) == *value)
 }
 
 fn check_uid(key: &ObjectKey, uid: Option<&str>, stored: &Object) -> Result<(), ClusterError> {

@@ -181,7 +181,7 @@ fn no_shape_panics_and_unusable_ones_are_refused_with_a_hint() {
         ),
         (
             "/spec/group",
-            json!("platform.kratix.io"),
+            json!(kinds::KRATIX_GROUP),
             "`spec.api.spec.group` is `platform.kratix.io`, which is Kratix's own",
         ),
     ] {

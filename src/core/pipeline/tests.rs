@@ -7,13 +7,13 @@ use super::*;
 /// A Promise `redis` with one pipeline `main`, changed by `change`.
 fn promise(change: impl FnOnce(&mut Value)) -> Promise {
     let pipeline = json!({
-        "apiVersion": "platform.kratix.io/v1alpha1",
+        "apiVersion": kinds::PROMISE.api_version(),
         "kind": "Pipeline",
         "metadata": {"name": "main"},
         "spec": {"containers": [{"name": "stage", "image": "busybox"}]},
     });
     let mut value = json!({
-        "apiVersion": "platform.kratix.io/v1alpha1",
+        "apiVersion": kinds::PROMISE.api_version(),
         "kind": "Promise",
         "metadata": {"name": "redis", "uid": "p"},
         "spec": {

@@ -29,7 +29,7 @@ pub use destination::{DestinationError, DestinationSeen, Mode, Setup, StoreRef};
 pub use folders::{FolderError, Folders, Placed};
 pub use layout::{Home, LayoutError, LeftOut, Piece, about, aggregated, canaries, change, home};
 pub use name::label_value;
-pub use object::{created, patch};
+pub use object::{created, files, patch};
 pub use path::{PathError, StorePath};
 pub use plan::{Event, Plan, Relabel, StatusOf, Write};
 pub use request::said_of_request;

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::change::Content;
 use super::plan::Write;
 use crate::contract::kinds::{WORK, WORK_PLACEMENT};
 use crate::contract::{Object, labels};
@@ -89,6 +90,15 @@ fn spec(write: &Write, work: &Object) -> Option<Value> {
         spec.insert("workloads".into(), files.clone());
     }
     Some(spec.into())
+}
+
+/// Returns the files in a group of a Work, or in the spec of a WorkPlacement: their paths, and contents as they are in it.
+pub fn files(holder: &Value) -> Vec<(String, Content)> {
+    let all = holder.get("workloads").and_then(Value::as_array).into_iter().flatten();
+    let text =
+        |file: &Value, key| file.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    all.map(|file| (text(file, "filepath"), Content::Packed(text(file, "content").into())))
+        .collect()
 }
 
 fn texts(map: &std::collections::BTreeMap<String, String>) -> Map<String, Value> {

@@ -7,12 +7,15 @@ use serde_json::{Map, Value};
 pub use crate::core::workflow::Event;
 
 /// What to do for one Work. Nothing in it waits for anything else in it but this: [`Plan::finalizers`] that hold the Work come
-/// first, those that let it go come last, and the status comes after what it tells of. A plan may end anywhere: what is seen
-/// next time tells where to go on.
+/// first, those that let it go come last, [`Plan::moved`] comes before what moves, and each other status after what it tells of. A
+/// plan may end anywhere: what is seen next time tells where to go on.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Plan {
     /// All finalizers of the Work from now on; `None` changes none.
     pub finalizers: Option<Vec<String>>,
+    /// Statuses of WorkPlacements that move to another folder: they say no more that their files are written. Where they are to be
+    /// stands in an annotation, so nothing else would tell that they are not.
+    pub moved: Vec<StatusOf>,
     /// WorkPlacements to create.
     pub creates: Vec<Write>,
     /// WorkPlacements to change, with their files.

@@ -197,12 +197,11 @@ impl<'a> Scheduler<'a> {
             self.plan.relabels.push(relabel);
         }
         self.tally.is_pending |= !is_current || is_moved || !placement.is_written();
-        let told = match is_moved {
-            true => Some((status::moved(placement, matches, now), None)),
-            false => status::scheduled(placement, matches, now),
-        };
-        if let Some((status, told)) = told {
-            let (name, uid) = (placement.name.clone(), placement.uid.clone());
+        let (name, uid) = (placement.name.clone(), placement.uid.clone());
+        if is_moved {
+            let status = status::moved(placement, matches, now);
+            self.plan.moved.push(StatusOf { name, uid, status });
+        } else if let Some((status, told)) = status::scheduled(placement, matches, now) {
             let told = told.map(|told| (name.clone(), told));
             self.plan.placement_events.extend(told);
             self.plan.statuses.push(StatusOf { name, uid, status });

@@ -3,10 +3,11 @@
 use serde_json::json;
 
 use super::*;
+use crate::contract::{kinds, labels};
 
 fn promise(spec: Value) -> Value {
     json!({
-        "apiVersion": "platform.kratix.io/v1alpha1",
+        "apiVersion": kinds::PROMISE.api_version(),
         "kind": "Promise",
         "metadata": {"name": "redis"},
         "spec": spec,
@@ -32,7 +33,7 @@ fn crd() -> Value {
 
 fn pipeline(name: &str) -> Value {
     json!({
-        "apiVersion": "platform.kratix.io/v1alpha1",
+        "apiVersion": kinds::PROMISE.api_version(),
         "kind": "Pipeline",
         "metadata": {"name": name},
         "spec": {"containers": [{"name": "main", "image": "busybox"}]},
@@ -311,7 +312,7 @@ fn findings(value: Value) -> Vec<String> {
 #[test]
 fn a_pipeline_that_cannot_run_is_found() {
     let mut labelled = pipeline("one");
-    labelled["metadata"]["labels"] = json!({"kratix.io/hash": "x", "a/b/c": "-", "team": "red"});
+    labelled["metadata"]["labels"] = json!({labels::HASH: "x", "a/b/c": "-", "team": "red"});
     labelled["spec"]["containers"][0]["name"] = "reader".into();
     labelled["spec"]["restartPolicy"] = "Always".into();
     let path = "spec.workflows.resource.configure";

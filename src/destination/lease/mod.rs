@@ -78,9 +78,10 @@ enum Next {
     Wait(usize),
 }
 
-/// Returns the name of the Lease of a store and its branch. Two stores of one name wait for each other, no more.
-pub fn name_of(store: &str) -> String {
-    format!("bookend-store-{}", &md5_hex(store)[..12])
+/// Returns the name of the Lease of what is contended ([`Address::contended`](crate::store::address::Address::contended)). Two of
+/// one name wait for each other, no more.
+pub fn name_of(contended: &str) -> String {
+    format!("bookend-store-{}", &md5_hex(contended)[..12])
 }
 
 impl<'a, C: Cluster> Queue<'a, C> {

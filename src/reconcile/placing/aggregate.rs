@@ -9,13 +9,14 @@ use tracing::warn;
 
 use super::super::shared::Shared;
 use super::super::store::{Place, place};
+use super::Placing;
 use super::caches::Item;
 use super::carry::drop_finalizers;
 use super::counts;
 use super::stores::pause;
 use super::writer::{Writer, is_in_doubt, is_of_store};
 use super::writes::{May, files, said, say};
-use crate::cluster::{ClusterError, Reads as _, chance};
+use crate::cluster::{ClusterError, Reads as _};
 use crate::contract::{Object, kinds, labels};
 use crate::core::placement::{Outcome, Piece, PlacementSeen, Setup, aggregated, label_value};
 use crate::exit;
@@ -42,7 +43,7 @@ impl Aggregates {
     }
 
     /// Asks for the file to be written; whoever may begin does so.
-    pub(super) fn ask(&self, destination: &Arc<str>, item: &Item) -> May {
+    fn ask(&self, destination: &Arc<str>, item: &Item) -> May {
         let mut all = self.lock();
         let entry = all.entry(Arc::clone(destination)).or_default();
         if let Some(until) = entry.until.filter(|until| Instant::now() < *until) {
@@ -57,9 +58,11 @@ impl Aggregates {
         May::Begin
     }
 
-    /// Gives the turn back that was given by [`Aggregates::ask`], unused.
-    pub(super) fn waive(&self, destination: &str) {
-        self.lock().remove(destination);
+    /// Gives the turn back that was given by [`Aggregates::ask`], unused; returns who else has asked meanwhile, and has to again.
+    fn waive(&self, destination: &str, item: &Item) -> BTreeSet<Item> {
+        let mut items = self.lock().remove(destination).map(|one| one.items).unwrap_or_default();
+        items.remove(item);
+        items
     }
 
     /// Ends one write; returns who is woken, or `None` when it is to be written once more.
@@ -67,7 +70,7 @@ impl Aggregates {
         let mut all = self.lock();
         let entry = all.get_mut(destination)?;
         if !is_well {
-            entry.until = Some(Instant::now() + pause(entry.failures, chance::number()));
+            entry.until = Some(Instant::now() + pause(entry.failures));
             entry.failures = entry.failures.saturating_add(1);
             (entry.is_running, entry.again) = (false, false);
             return Some(std::mem::take(&mut entry.items));
@@ -91,8 +94,30 @@ enum Failure {
     Cluster(ClusterError),
 }
 
+/// Has the file of a Destination written in a task of its own. If that may not begin now, what is waited for wakes `item`.
+pub(super) fn ask(
+    shared: &Arc<Shared>,
+    placing: &Placing,
+    name: &Arc<str>,
+    setup: &Setup,
+    item: &Item,
+) -> May {
+    let may = placing.aggregates.ask(name, item);
+    if may != May::Begin {
+        return may;
+    }
+    let Some(writer) = placing.stores.admit(&setup.store, item) else {
+        for other in placing.aggregates.waive(name, item) {
+            placing.add(shared, other);
+        }
+        return May::WaitForEnd;
+    };
+    begin(shared, Arc::clone(name), setup.clone(), writer);
+    May::Begin
+}
+
 /// Writes the file of a Destination, in a task of its own, until nobody asks any more.
-pub(super) fn begin(shared: &Arc<Shared>, name: Arc<str>, setup: Setup, writer: Arc<Writer>) {
+fn begin(shared: &Arc<Shared>, name: Arc<str>, setup: Setup, writer: Arc<Writer>) {
     let Some(placing) = &shared.placing else { return };
     let task_shared = Arc::clone(shared);
     placing.spawn(async move {
@@ -234,5 +259,20 @@ fn told(failure: &Failure) -> String {
         Failure::Store(error) => said(error),
         Failure::Layout(text) => text.clone(),
         Failure::Cluster(error) => said(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_asked_while_somebody_found_the_store_closed_asks_again() {
+        let (all, name) = (Aggregates::default(), Arc::from("worker"));
+        let [one, other] = ["one", "other"].map(|name| Item::Destination(name.into()));
+        assert_eq!(all.ask(&name, &one), May::Begin);
+        assert_eq!(all.ask(&name, &other), May::WaitForEnd);
+        assert_eq!(all.waive(&name, &one), BTreeSet::from([other.clone()]));
+        assert_eq!(all.ask(&name, &other), May::Begin, "nobody has the turn any more");
     }
 }

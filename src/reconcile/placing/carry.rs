@@ -15,8 +15,8 @@ use crate::contract::{Object, finalizers, kinds};
 use crate::core::placement::{self, Plan, Relabel, StatusOf, WorkSeen, Write};
 use crate::effect;
 
-/// How often finalizers are taken off anew that somebody else's write has crossed.
-const LET_GO_TRIES_MAX: u32 = 4;
+/// How often a status or finalizers are written anew that somebody else's write has crossed.
+pub(super) const TRIES_MAX: u32 = 4;
 
 /// What has come of a plan.
 #[derive(Debug, Default)]
@@ -55,6 +55,11 @@ impl<'a> Carry<'a> {
         let holds = plan.finalizers.as_ref().filter(|_| !self.seen.is_going);
         if let Some(finalizers) = holds {
             self.finalizers(finalizers).await?;
+        }
+        for status in &plan.moved {
+            if self.may_go_on() {
+                self.placement_status(status).await?;
+            }
         }
         for write in &plan.creates {
             if self.may_go_on() {
@@ -342,7 +347,7 @@ pub(super) async fn drop_finalizers(
     at: &Place,
     uid: &str,
 ) -> Result<(), ClusterError> {
-    for _ in 0..LET_GO_TRIES_MAX {
+    for _ in 0..TRIES_MAX {
         let known = shared.placing.as_ref().and_then(|one| one.caches().placement(at));
         let Some(known) = known.filter(|_| shared.tenure.holds()) else { return Ok(()) };
         let seen = known.seen();

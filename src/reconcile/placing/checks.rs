@@ -14,7 +14,7 @@ use super::super::queue::Outcome;
 use super::super::shared::Shared;
 use super::Placing;
 use super::caches::{Fed, Item, Wake};
-use super::carry::status_of;
+use super::carry::{TRIES_MAX, status_of};
 use super::stores::{Check, Opened, OpenedWith};
 use super::writer::Writer;
 use super::writes::said;
@@ -28,6 +28,8 @@ use crate::store::Trouble;
 
 /// Longest look at a store. Its own steps are shorter.
 const CHECK_TIME_MAX: Duration = Duration::from_secs(120);
+/// Shortest interval at which an open store is looked at: a shorter one would be a loop.
+const INTERVAL_MIN: Duration = Duration::from_secs(1);
 
 /// Looks at a state store, in a task of its own.
 pub(super) fn over(shared: &Arc<Shared>, placing: &Placing, store: &StoreRef) -> Outcome {
@@ -176,7 +178,7 @@ impl Look<'_> {
     /// Says in its status how it is.
     async fn tell(&self, health: StoreHealth<'_>) {
         let Some(placing) = &self.shared.placing else { return };
-        for _ in 0..4 {
+        for _ in 0..TRIES_MAX {
             let known = placing.caches().store(&self.store);
             let Some(known) = known.filter(|_| self.shared.tenure.holds()) else { return };
             let empty = Map::new();
@@ -207,5 +209,19 @@ impl Look<'_> {
 
 /// An interval, a tenth of which is left to chance: not all are looked at at once.
 fn jittered(interval: Duration) -> Duration {
-    interval.mul_f64(0.95 + (chance::number() % 1024) as f64 / 10_240.0)
+    interval.max(INTERVAL_MIN).mul_f64(0.95 + (chance::number() % 1024) as f64 / 10_240.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_that_would_be_a_loop_is_not_kept_to() {
+        for (interval, least) in [(1, 950), (2_000, 1_900)] {
+            let next = jittered(Duration::from_millis(interval));
+            let least = Duration::from_millis(least);
+            assert!(least <= next && next <= least.mul_f64(1.2), "{next:?}");
+        }
+    }
 }

@@ -1,7 +1,6 @@
 //! One pass over one Destination: its canaries, its finalizer, and what it says of itself.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -11,10 +10,10 @@ use tracing::{Instrument as _, debug, info_span, warn};
 use super::super::queue::Outcome;
 use super::super::shared::Shared;
 use super::caches::{Fed, Item};
-use super::carry::{let_go, status_of};
+use super::carry::{TRIES_MAX, let_go, status_of};
 use super::drift::{Due, Whom};
-use super::writer::{is_in_doubt, is_of_store};
-use super::writes::May;
+use super::writer::{Writer, is_in_doubt, is_of_store};
+use super::writes::{May, said};
 use super::{Placing, aggregate};
 use crate::cluster::{Cluster as _, ClusterError};
 use crate::contract::placement::{destination as conditions, kind};
@@ -23,34 +22,30 @@ use crate::core::placement::{
     Change, Clash, DestinationSeen, Health, Mode, Setup, canaries, clashes, destination_status,
 };
 use crate::effect;
-use crate::exit::{self, Fault as _};
+use crate::exit;
 use crate::store::StoreError;
 
 /// When canaries are written again that their store has refused.
 const AGAIN: Duration = Duration::from_secs(30);
 
-/// The Destinations whose canaries are being written or deleted.
-#[derive(Debug, Default)]
-pub(super) struct Busy(Mutex<HashSet<Arc<str>>>);
+/// What follows a change in the state store.
+#[derive(Debug)]
+enum Then {
+    /// The Destination says how it is.
+    Says(Option<Clash>),
+    /// It is let go.
+    Goes,
+}
 
-impl Busy {
-    fn lock(&self) -> MutexGuard<'_, HashSet<Arc<str>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether a write may begin. If not, the end of the one that runs wakes the Destination.
-    fn begin(&self, name: &Arc<str>) -> bool {
-        self.lock().insert(Arc::clone(name))
-    }
-
-    fn ended(&self, name: &str) {
-        self.lock().remove(name);
-    }
-
-    /// Forgets what ran: it does no more.
-    pub(super) fn clear(&self) {
-        self.lock().clear();
-    }
+/// When a Destination is looked at after a write.
+#[derive(Debug)]
+enum After {
+    /// Now.
+    Look,
+    /// After a pause: the cluster did not take what was said.
+    Pause,
+    /// After a pause, or when its state store is back.
+    Failed(StoreError),
 }
 
 /// Looks at one Destination.
@@ -80,8 +75,15 @@ impl Pass<'_> {
         if seen.is_going {
             return self.goes(&seen, clash.as_ref()).await;
         }
-        if !self.finalizer(&object, &seen).await? {
-            return Ok(Outcome::Again);
+        match self.finalizer(&object, &seen).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(Outcome::Again),
+            Err(error) => {
+                let text = said(&error);
+                // If that cannot be said either, the cause is the same.
+                let _ = self.say(&seen, Health::FinalizerFailed(&text), clash.as_ref()).await;
+                return Err(error);
+            }
         }
         let setup = match &seen.setup {
             Ok(setup) => setup,
@@ -104,9 +106,9 @@ impl Pass<'_> {
             Some(true) if has_canaries(&seen) => {
                 let told = self.say(&seen, Health::Ready, clash.as_ref()).await?;
                 let Outcome::Done(_) = told else { return Ok(told) };
-                Ok(self.again(&seen, setup, clash))
+                self.again(&seen, setup, clash).await
             }
-            Some(true) => Ok(self.write(&seen, setup, clash)),
+            Some(true) => self.write(&seen, setup, clash).await,
         }
     }
 
@@ -130,39 +132,26 @@ impl Pass<'_> {
     }
 
     /// Writes again what is there for all of it, when it is time: the canaries, and the one file of all.
-    fn again(&self, seen: &DestinationSeen, setup: &Setup, clash: Option<Clash>) -> Outcome {
+    async fn again(
+        &self,
+        seen: &DestinationSeen,
+        setup: &Setup,
+        clash: Option<Clash>,
+    ) -> Result<Outcome, ClusterError> {
         let at = aggregate::destination(self.name);
         let whom = Whom::destination(&at, seen);
         if let Due::At(time) = self.placing.due(self.shared, whom, setup, true) {
-            return Outcome::Done(time.map(|time| self.shared.instant_of(time)));
+            return Ok(Outcome::Done(time.map(|time| self.shared.instant_of(time))));
         }
         if self.has_file(setup) {
             let item = Item::Destination(Arc::clone(self.name));
-            match self.placing.aggregates.ask(self.name, &item) {
-                May::WaitForEnd => return Outcome::Done(None),
-                May::NotBefore(until) => return Outcome::Done(Some(until)),
-                May::Begin => match self.placing.stores.admit(&setup.store, &item) {
-                    Some(writer) => {
-                        let name = Arc::clone(self.name);
-                        aggregate::begin(self.shared, name, setup.clone(), writer);
-                    }
-                    None => {
-                        self.placing.aggregates.waive(self.name);
-                        return Outcome::Done(None);
-                    }
-                },
+            match aggregate::ask(self.shared, self.placing, self.name, setup, &item) {
+                May::WaitForEnd => return Ok(Outcome::Done(None)),
+                May::NotBefore(until) => return Ok(Outcome::Done(Some(until))),
+                May::Begin => {}
             }
         }
-        self.write(seen, setup, clash)
-    }
-
-    /// Has it looked at when it is written again.
-    fn next_time(&self, seen: &DestinationSeen, setup: &Setup, item: Item) {
-        let at = aggregate::destination(self.name);
-        let due = self.placing.due(self.shared, Whom::destination(&at, seen), setup, true);
-        if let Due::At(Some(time)) = due {
-            self.placing.queue.add_at(item, self.shared.instant_of(time));
-        }
+        self.write(seen, setup, clash).await
     }
 
     /// Whether it has one file of all, which has something in it.
@@ -171,112 +160,119 @@ impl Pass<'_> {
             && !self.placing.caches().placements_for(self.name).is_empty()
     }
 
-    /// Writes the canaries, or takes them away, in a task of its own.
-    fn write(&self, seen: &DestinationSeen, setup: &Setup, clash: Option<Clash>) -> Outcome {
+    /// Has its canaries written, or taken away.
+    async fn write(
+        &self,
+        seen: &DestinationSeen,
+        setup: &Setup,
+        clash: Option<Clash>,
+    ) -> Result<Outcome, ClusterError> {
+        match canaries(setup, &seen.name, setup.canaries) {
+            Ok(change) => Ok(self.begin(seen, setup, change, Then::Says(clash))),
+            Err(error) => {
+                let text = format!("{}; {}", exit::chain(&error), error.hint());
+                self.say(seen, Health::WriteFailed(&text), clash.as_ref()).await
+            }
+        }
+    }
+
+    /// Makes a change in its state store and does what follows, in a task of its own.
+    fn begin(&self, seen: &DestinationSeen, setup: &Setup, change: Change, then: Then) -> Outcome {
         let item = Item::Destination(Arc::clone(self.name));
         let Some(writer) = self.placing.stores.admit(&setup.store, &item) else {
             return Outcome::Done(None);
         };
-        if !self.placing.destinations.begin(self.name) {
+        let Some(mark) = self.placing.destinations.begin(self.name) else {
             return Outcome::Done(None);
-        }
+        };
         let (shared, seen, setup) = (Arc::clone(self.shared), seen.clone(), setup.clone());
         let name = Arc::clone(self.name);
         self.placing.spawn(async move {
             let Some(placing) = &shared.placing else { return };
             let pass = Pass { shared: &shared, placing, name: &name };
-            let change = match canaries(&setup, &seen.name, setup.canaries) {
-                Ok(change) => change,
-                Err(error) => {
-                    let text = format!("{}; {}", exit::chain(&error), error.hint());
-                    placing.destinations.ended(&name);
-                    return pass.said(&seen, Health::WriteFailed(&text), clash.as_ref()).await;
+            let done = writer.write(change).await;
+            if done.is_ok() {
+                for item in placing.stores.written(&setup.store) {
+                    placing.add(&shared, item);
                 }
-            };
-            match writer.write(change).await {
-                Ok(_) => {
-                    for item in placing.stores.written(&setup.store) {
-                        placing.add(&shared, item);
-                    }
-                    if !placing.stores.is_current(&setup.store, &writer) {
-                        // The state store may be another place now.
-                        return pass.ended(&seen, None);
-                    }
-                    // The one file of all says so itself.
-                    let site = writer.site(&setup);
-                    if !pass.has_file(&setup) {
-                        let at = aggregate::destination(&name);
-                        placing.drift.wrote(&at, &site, shared.now());
-                    }
-                    pass.said(&seen, Health::Written(&site), clash.as_ref()).await;
-                    pass.next_time(&seen, &setup, item);
-                    pass.ended(&seen, None);
-                }
-                Err(error) => {
-                    let mut text = exit::chain(&error);
-                    if let Some(hint) = error.hint() {
-                        text = format!("{text}; {hint}");
-                    }
+            }
+            let after = match (then, done) {
+                (Then::Says(clash), Ok(_)) => pass.wrote(&seen, &setup, clash, &writer).await,
+                (Then::Says(clash), Err(error)) => {
+                    let text = said(&error);
                     warn!(destination = %seen.name, "failed to write canaries: {text}");
                     pass.said(&seen, Health::WriteFailed(&text), clash.as_ref()).await;
-                    pass.ended(&seen, Some((&setup, &error)));
+                    After::Failed(error)
                 }
-            }
+                (Then::Goes, Ok(_)) => pass.took_away(&seen).await,
+                (Then::Goes, Err(error)) => {
+                    warn!(destination = %seen.name, "failed to delete canaries: {}", said(&error));
+                    After::Failed(error)
+                }
+            };
+            // Whoever is woken must find that nothing runs any more.
+            drop(mark);
+            pass.wake(&seen, &setup, after);
         });
         Outcome::Done(None)
     }
 
-    /// Ends a write. Whatever has happened meanwhile is looked at now; what failed, unless it has changed, after a pause or when
-    /// its store is back.
-    fn ended(&self, seen: &DestinationSeen, failed: Option<(&Setup, &StoreError)>) {
-        self.placing.destinations.ended(self.name);
+    /// Says that its canaries are written.
+    async fn wrote(
+        &self,
+        seen: &DestinationSeen,
+        setup: &Setup,
+        clash: Option<Clash>,
+        writer: &Arc<Writer>,
+    ) -> After {
+        // If not, the state store may be another place now.
+        if self.placing.stores.is_current(&setup.store, writer) {
+            let site = writer.site(setup);
+            // The one file of all says so itself.
+            if !self.has_file(setup) {
+                let at = aggregate::destination(self.name);
+                self.placing.drift.wrote(&at, &site, self.shared.now());
+            }
+            if !self.said(seen, Health::Written(&site), clash.as_ref()).await {
+                // At once it would be written again and again for as long as the cluster does not take it.
+                return After::Pause;
+            }
+        }
+        After::Look
+    }
+
+    /// Lets it go, since its canaries are gone.
+    async fn took_away(&self, seen: &DestinationSeen) -> After {
+        match self.let_go(seen).await {
+            Ok(_) => After::Look,
+            Err(error) => {
+                warn!(destination = %seen.name, "failed to let it go: {}", exit::chain(&error));
+                After::Pause
+            }
+        }
+    }
+
+    /// Has it looked at again after a write. Whatever has happened meanwhile is looked at now; what failed, unless it has
+    /// changed, after a pause or when its store is back.
+    fn wake(&self, seen: &DestinationSeen, setup: &Setup, after: After) {
         let item = Item::Destination(Arc::clone(self.name));
-        if let Some((setup, error)) = failed.filter(|(_, error)| is_of_store(&error.trouble)) {
-            debug!("{} is closed: {}", setup.store, exit::chain(error));
-            self.placing.close(self.shared, &setup.store, &item);
-        } else if let Some((setup, _)) = failed.filter(|(_, error)| is_in_doubt(&error.trouble)) {
-            self.placing.doubt(self.shared, &setup.store);
+        let mut waits_for_store = false;
+        if let After::Failed(error) = &after {
+            waits_for_store = is_of_store(&error.trouble);
+            if waits_for_store {
+                debug!("{} is closed: {}", setup.store, exit::chain(error));
+                self.placing.close(self.shared, &setup.store, &item);
+            } else if is_in_doubt(&error.trouble) {
+                self.placing.doubt(self.shared, &setup.store);
+            }
         }
         let now = self.placing.caches().destination(self.name);
-        if failed.is_none() || now.is_none_or(|(_, now)| now.generation != seen.generation) {
+        let has_changed = now.is_none_or(|(_, now)| now.generation != seen.generation);
+        if has_changed || matches!(after, After::Look) {
             self.placing.add(self.shared, item);
-        } else if failed.is_some_and(|(_, error)| !is_of_store(&error.trouble)) {
+        } else if !waits_for_store {
             self.placing.queue.add_at(item, Instant::now() + AGAIN);
         }
-    }
-
-    /// Takes the canaries away, and then the finalizer, in a task of its own.
-    fn take_away(&self, seen: &DestinationSeen, setup: &Setup, change: Change) -> Outcome {
-        let item = Item::Destination(Arc::clone(self.name));
-        let Some(writer) = self.placing.stores.admit(&setup.store, &item) else {
-            return Outcome::Done(None);
-        };
-        if !self.placing.destinations.begin(self.name) {
-            return Outcome::Done(None);
-        }
-        let (shared, seen, setup) = (Arc::clone(self.shared), seen.clone(), setup.clone());
-        let name = Arc::clone(self.name);
-        self.placing.spawn(async move {
-            let Some(placing) = &shared.placing else { return };
-            let pass = Pass { shared: &shared, placing, name: &name };
-            if let Err(error) = writer.write(change).await {
-                warn!(destination = %seen.name, "failed to delete canaries: {}", exit::chain(&error));
-                return pass.ended(&seen, Some((&setup, &error)));
-            }
-            for item in placing.stores.written(&setup.store) {
-                placing.add(&shared, item);
-            }
-            let done = pass.let_go(&seen).await;
-            placing.destinations.ended(&name);
-            match done {
-                Ok(_) => placing.add(&shared, item),
-                Err(error) => {
-                    warn!(destination = %seen.name, "failed to let it go: {}", exit::chain(&error));
-                    placing.queue.add_at(item, Instant::now() + AGAIN);
-                }
-            }
-        });
-        Outcome::Done(None)
     }
 
     /// Takes the finalizer off; false when it has to be looked at anew.
@@ -322,7 +318,7 @@ impl Pass<'_> {
         if let Some(setup) = setup.filter(is_there)
             && let Ok(change) = canaries(setup, &seen.name, false)
         {
-            return Ok(self.take_away(seen, setup, change));
+            return Ok(self.begin(seen, setup, change, Then::Goes));
         }
         Ok(if self.let_go(seen).await? { Outcome::Done(None) } else { Outcome::Again })
     }
@@ -349,17 +345,27 @@ impl Pass<'_> {
         Ok(Outcome::Done(None))
     }
 
-    /// The same from a task: it is looked at again when that fails.
-    async fn said(&self, seen: &DestinationSeen, health: Health<'_>, clash: Option<&Clash>) {
-        if !self.shared.tenure.holds() {
-            return;
-        }
-        match self.say(seen, health, clash).await {
-            Ok(Outcome::Done(_)) => {}
-            Ok(_) | Err(_) => {
-                self.placing.add(self.shared, Item::Destination(Arc::clone(self.name)));
+    /// The same from a task; returns whether the cluster has taken it.
+    async fn said(
+        &self,
+        seen: &DestinationSeen,
+        health: Health<'_>,
+        clash: Option<&Clash>,
+    ) -> bool {
+        for _ in 0..TRIES_MAX {
+            if !self.shared.tenure.holds() {
+                return false;
+            }
+            match self.say(seen, health, clash).await {
+                Ok(Outcome::Again) => {}
+                Ok(_) => return true,
+                Err(error) => {
+                    warn!(destination = %seen.name, "failed to say so in its status: {}", exit::chain(&error));
+                    return false;
+                }
             }
         }
+        false
     }
 }
 

@@ -5,6 +5,7 @@
 //! its own generation, so whoever leads next goes on where the one before was stopped.
 
 mod aggregate;
+mod busy;
 mod caches;
 mod carry;
 mod checks;
@@ -31,8 +32,8 @@ use crate::cluster::chance;
 use crate::cluster::live::watch::{Heard, Watch};
 use crate::core::placement::{Chooser, Setup, StoreRef, address};
 use aggregate::Aggregates;
+use busy::Busy;
 use caches::{Caches, Fed, Item, Wake};
-use destinations::Busy;
 use drift::{Drift, Due, Whom};
 use stores::Stores;
 use writes::Writes;
@@ -213,8 +214,13 @@ impl Placing {
         self.stores.clear();
         self.writes.clear();
         self.aggregates.clear();
-        self.destinations.clear();
         self.drift.clear();
+    }
+
+    /// Waits for what is being written and told: whoever leads next need not write it again.
+    pub(super) async fn drain(&self) {
+        let mut tasks = std::mem::take(&mut *self.tasks());
+        while tasks.join_next().await.is_some() {}
     }
 
     /// Gives nothing out any more.
@@ -248,5 +254,24 @@ fn word(item: &Item) -> &'static str {
         Item::Work(_) => "work",
         Item::Destination(_) => "destination",
         Item::Store(_) => "statestore",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_end_waits_for_what_is_being_written() {
+        let (placing, is_told) = (Placing::default(), Arc::new(AtomicBool::new(false)));
+        let told = Arc::clone(&is_told);
+        placing.spawn(async move {
+            tokio::task::yield_now().await;
+            told.store(true, Ordering::SeqCst);
+        });
+        placing.drain().await;
+        assert!(is_told.load(Ordering::SeqCst));
     }
 }

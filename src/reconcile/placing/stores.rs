@@ -9,15 +9,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::super::queue;
 use super::caches::Item;
 use super::writer::Writer;
-use crate::cluster::chance;
 use crate::core::placement::StoreRef;
 
 /// The pause after the first failure; each further one in a row is twice as long.
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
-/// The longest pause. Changed credentials are noticed after it at the latest.
-const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// How long the one write may take that is let through.
 const TRIAL_TIME_MAX: Duration = Duration::from_secs(120);
 
@@ -248,18 +246,16 @@ impl Entry {
     }
 
     fn close(&mut self) -> Instant {
-        let until = Instant::now() + pause(self.failures, chance::number());
+        let until = Instant::now() + pause(self.failures);
         self.failures = self.failures.saturating_add(1);
         self.gate = Gate::Closed { until };
         until
     }
 }
 
-/// The pause after this many failures before, its second half left to chance.
-pub(super) fn pause(failures: u32, random: u64) -> Duration {
-    let doublings = 1_u32.checked_shl(failures).unwrap_or(u32::MAX);
-    let half = PAUSE_FIRST.saturating_mul(doublings).min(PAUSE_MAX) / 2;
-    half + half.mul_f64((random % 1024) as f64 / 1023.0)
+/// The pause after this many failures before.
+pub(super) fn pause(failures: u32) -> Duration {
+    queue::pause(PAUSE_FIRST, failures)
 }
 
 #[cfg(test)]

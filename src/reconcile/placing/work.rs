@@ -133,15 +133,9 @@ impl Pass<'_> {
     /// Has the one file of a Destination written.
     fn aggregate(&mut self, destination: &DestinationSeen, setup: &Setup, item: &Item) {
         let name: Arc<str> = destination.name.as_str().into();
-        match self.placing.aggregates.ask(&name, item) {
-            May::WaitForEnd => {}
-            May::NotBefore(until) => {
-                self.wake_at = Some(self.wake_at.map_or(until, |known| known.min(until)));
-            }
-            May::Begin => match self.placing.stores.admit(&setup.store, item) {
-                Some(writer) => aggregate::begin(self.shared, name, setup.clone(), writer),
-                None => self.placing.aggregates.waive(&name),
-            },
+        if let May::NotBefore(until) = aggregate::ask(self.shared, self.placing, &name, setup, item)
+        {
+            self.wake_at = Some(self.wake_at.map_or(until, |known| known.min(until)));
         }
     }
 

@@ -4,19 +4,18 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::super::shared::Shared;
 use super::super::store::Place;
 use super::caches::{Fed, Item};
-use super::carry::{drop_finalizers, found, note, status_of};
+use super::carry::{TRIES_MAX, drop_finalizers, found, note, status_of};
 use super::drift::Why;
 use super::stores::pause;
 use super::writer::{Writer, is_in_doubt, is_of_store};
 use super::{commits, counts};
-use crate::cluster::{ClusterError, Reads as _, chance};
+use crate::cluster::{ClusterError, Reads as _};
 use crate::contract::{Object, kinds};
 use crate::core::placement::{
     self, Content, DestinationSeen, Outcome, Piece, Placed, PlacementSeen, Setup, Site, after_write,
@@ -24,9 +23,6 @@ use crate::core::placement::{
 use crate::effect;
 use crate::exit::{self, Fault};
 use crate::store::{Applied, StoreError};
-
-/// How often a status is written anew that somebody else's write has crossed.
-const TRIES_MAX: u32 = 4;
 
 /// What is being written, and what could not be.
 #[derive(Debug, Default)]
@@ -52,7 +48,7 @@ enum Writing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum May {
     Begin,
-    /// Another one runs; its end wakes the Work.
+    /// Another one runs, or the state store is closed: the end of that wakes whoever has asked.
     WaitForEnd,
     /// It has failed not long ago.
     NotBefore(Instant),
@@ -106,7 +102,7 @@ impl Writes {
     }
 
     fn failed(&self, at: &Place, print: Print, failures: u32) {
-        let until = Instant::now() + pause(failures, chance::number());
+        let until = Instant::now() + pause(failures);
         let failed = Writing::Failed { print, failures: failures.saturating_add(1), until };
         self.lock().insert(at.clone(), failed);
     }
@@ -382,11 +378,5 @@ pub(super) fn said(error: &dyn Fault) -> String {
 
 /// The files of a WorkPlacement.
 pub(super) fn files(placement: &Object) -> Vec<(String, Content)> {
-    let all = placement.at(&["spec", "workloads"]).and_then(Value::as_array);
-    let text =
-        |file: &Value, key| file.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    all.into_iter()
-        .flatten()
-        .map(|file| (text(file, "filepath"), Content::Packed(text(file, "content").into())))
-        .collect()
+    placement.spec().map(placement::files).unwrap_or_default()
 }

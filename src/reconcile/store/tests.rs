@@ -14,7 +14,7 @@ fn object(value: Value) -> Object {
 
 fn promise(name: &str, version: u64, more: Value) -> Object {
     let mut promise = json!({
-        "apiVersion": "platform.kratix.io/v1alpha1", "kind": "Promise",
+        "apiVersion": kinds::PROMISE.api_version(), "kind": "Promise",
         "metadata": {"name": name, "uid": name, "resourceVersion": version.to_string(), "generation": 1},
         "spec": {},
     });

@@ -362,6 +362,8 @@ async fn removal<S: Store>(to: &To<'_, S>, trace: Trace) -> Result<Vec<Edit>, St
             let content = to.store.read(&file, STORE_FILE_BYTES_MAX).await?.unwrap_or_default();
             let mut parts = edits::part_names(&content);
             parts.retain(|name| names.has(name));
+            // Somebody may have doubled one, and disordered all.
+            parts.sort();
             parts.dedup();
             let gone = |of| Edit::Part { at: file.clone(), of, content: None };
             parts.into_iter().map(gone).collect()

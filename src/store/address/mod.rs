@@ -108,6 +108,14 @@ impl Address {
         }
     }
 
+    /// Names what its writers get into each other's way at: a branch, in whatever folder of it they write; else the address.
+    pub fn contended(&self) -> String {
+        match self {
+            Self::Git(git) => GitAddress { path: StorePath::root(), ..git.clone() }.to_string(),
+            Self::Dir(_) | Self::Bucket(_) => self.to_string(),
+        }
+    }
+
     /// Returns the address of a folder below it.
     ///
     /// # Errors

@@ -202,3 +202,11 @@ fn bucket_state_stores_are_read_as_the_contract_says() {
         assert!(error.to_string().contains(fault), "{spec}: {error}");
     }
 }
+
+#[test]
+fn writers_of_one_branch_take_turns_whatever_the_folder() {
+    let contended = |text: &str| text.parse::<Address>().unwrap().contended();
+    assert_eq!(contended("git+https://h/r#main:a"), contended("git+https://h/r#main:b/c"));
+    assert_ne!(contended("git+https://h/r#main:a"), contended("git+https://h/r#dev:a"));
+    assert_ne!(contended("s3://b/a"), contended("s3://b/c"), "nobody loses a race in a bucket");
+}

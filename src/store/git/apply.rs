@@ -114,7 +114,8 @@ impl Work {
                         self.most = prepared.outcomes.len().div_ceil(2);
                     } else {
                         self.refused(prepared.outcomes, says);
-                        self.most = usize::MAX;
+                        // Its neighbours may be refused as well; each that is not lets twice as many go with the next.
+                        self.most = 1;
                     }
                     self.attempts = 0;
                     age = Age::Any;

@@ -2,6 +2,7 @@
 
 mod commits;
 mod kit;
+mod refused;
 
 use serde_json::json;
 

@@ -22,15 +22,6 @@ impl Reads for Pruning<'_> {
         self.0.list(kind, namespace, labels).await
     }
 
-    async fn list_metadata(
-        &self,
-        kind: &Kind,
-        namespace: Option<&str>,
-        labels: &Selector<'_>,
-    ) -> Result<Vec<Object>, ClusterError> {
-        self.0.list_metadata(kind, namespace, labels).await
-    }
-
     fn time(&self) -> Option<Timestamp> {
         None
     }

@@ -232,6 +232,9 @@ fn files_between_those_of_others_and_parts_of_one_file_come_and_go() {
     let both = files(&pod.path("one"));
     assert_eq!(both.len(), 1);
     assert_eq!(both[0].1.matches("kind: A").count(), 2, "{}", both[0].1);
+    // Somebody has doubled a part.
+    let mine = "# bookend part: resources/team-a/redis/r1/main\n---\nkind: D\n";
+    pod.file("one/aggregated.yaml", &format!("{}{mine}", both[0].1));
     for arguments in [&plain[..], &one[..]] {
         pod.writes(&[arguments, &["--workflow-action", "delete", "--pipeline-name", "x"]].concat());
     }

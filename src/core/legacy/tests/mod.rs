@@ -5,13 +5,13 @@ mod pod;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::contract::{Node, Object};
+use crate::contract::{Node, Object, kinds};
 use crate::core::promise::{Promise, WorkflowAction, WorkflowType, check};
 use crate::core::{crd, schema};
 
 fn promise(spec: Value) -> Object {
     Object::from_value(json!({
-        "apiVersion": "platform.kratix.io/v1alpha1",
+        "apiVersion": kinds::PROMISE.api_version(),
         "kind": "Promise",
         "metadata": {"name": "jenkins"},
         "spec": spec,
@@ -33,7 +33,7 @@ fn images_become_stages_of_one_pipeline_chained_by_volumes() {
         ]})
     };
     let expected = json!({
-        "apiVersion": "platform.kratix.io/v1alpha1",
+        "apiVersion": kinds::PROMISE.api_version(),
         "kind": "Pipeline",
         "metadata": {"name": "request", "annotations": {"bookend/layout": "xaas"}},
         "spec": {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::contract::Object;
+use crate::contract::{Object, kinds};
 use crate::core::config::Config;
 use crate::core::pipeline::{Adapter, JobInput, job, run_hash};
 use crate::core::promise::{Promise, WorkflowAction, WorkflowType};
@@ -14,7 +14,7 @@ fn pod(spec: Value, action: WorkflowAction) -> Value {
 
 fn pod_with(spec: Value, action: WorkflowAction, config: &Config) -> Value {
     let mut promise = json!({
-        "apiVersion": "platform.kratix.io/v1alpha1",
+        "apiVersion": kinds::PROMISE.api_version(),
         "kind": "Promise",
         "metadata": {"name": "redis"},
         "spec": {"api": {
@@ -52,7 +52,7 @@ fn pod_with(spec: Value, action: WorkflowAction, config: &Config) -> Value {
 fn early(action: WorkflowAction) -> Value {
     let stage = |name: &str| json!({"name": name, "image": "busybox"});
     let pipeline = json!({
-        "apiVersion": "platform.kratix.io/v1alpha1",
+        "apiVersion": kinds::PROMISE.api_version(),
         "kind": "Pipeline",
         "metadata": {"name": "main", "annotations": {"bookend/layout": "early"}},
         "spec": {"containers": [stage("one"), stage("two")]},
@@ -160,7 +160,7 @@ fn after_the_stages_of_an_early_delete_nothing_happens() {
 fn the_hash_follows_the_images() {
     let hash = |images: Value| {
         let promise = Object::from_value(json!({
-            "apiVersion": "platform.kratix.io/v1alpha1",
+            "apiVersion": kinds::PROMISE.api_version(),
             "kind": "Promise",
             "metadata": {"name": "redis"},
             "spec": {"xaasRequestPipeline": images},

@@ -94,9 +94,8 @@ fn same_named_requests_do_not_share_a_folder_and_none_moves_when_the_other_goes(
     assert!(second.plan().is_empty());
 }
 
-#[test]
-fn placements_that_share_a_folder_are_parted_and_the_first_keeps_it() {
-    // As Kratix makes them: both have the usual folder.
+/// Two WorkPlacements with one folder, as Kratix makes them, and both folders.
+fn sharing() -> (Scene, Scene, Folders) {
     let (mut first, mut second) = (namesake("team-a"), namesake("team-b"));
     first.settle();
     second.settle();
@@ -104,6 +103,12 @@ fn placements_that_share_a_folder_are_parted_and_the_first_keeps_it() {
     let mut all = Folders::default();
     all.note(&first.placements[0]);
     all.note(&second.placements[0]);
+    (first, second, all)
+}
+
+#[test]
+fn placements_that_share_a_folder_are_parted_and_the_first_keeps_it() {
+    let (mut first, mut second, all) = sharing();
     (first.folders, second.folders) = (all.clone(), all.clone());
     assert!(all.may_write(&first.placements[0]) && !all.may_write(&second.placements[0]));
     assert!(all.is_shared(&first.placements[0]) && all.is_shared(&second.placements[0]));
@@ -111,8 +116,16 @@ fn placements_that_share_a_folder_are_parted_and_the_first_keeps_it() {
     let plan = second.plan();
     let folder = "resources/platform/redis/r1--team-b/main/g".to_owned();
     assert_eq!(plan.relabels[0].annotations[labels::FOLDER], Some(folder));
-    second.carry_out(&plan);
+    // Somebody stops in the middle: whoever goes on knows that its files are not there.
+    let begun = Plan { moved: plan.moved, ..Plan::default() };
+    second.carry_out(&begun);
+    let plan = second.plan();
+    assert!(!plan.relabels.is_empty());
+    second.carry_out(&Plan { relabels: plan.relabels, ..Plan::default() });
     assert!(second.placements[0].needs_write(), "its files are not there yet");
+    let plan = second.plan();
+    second.carry_out(&plan);
+    assert!(second.placements[0].needs_write());
     assert_eq!(second.work_says("Ready"), "-WorkplacementsPending");
     second.settle();
     assert!(second.folders.may_write(&second.placements[0]));
@@ -148,13 +161,7 @@ fn a_request_that_is_called_as_the_folder_of_another_gets_one_of_its_own() {
 
 #[test]
 fn nobody_writes_to_or_deletes_what_is_anothers() {
-    let (mut first, mut second) = (namesake("team-a"), namesake("team-b"));
-    first.settle();
-    second.settle();
-    second.placements[0].created = "2026-06-01T00:00:00Z".parse().ok();
-    let mut all = Folders::default();
-    all.note(&first.placements[0]);
-    all.note(&second.placements[0]);
+    let (first, second, all) = sharing();
     let setup = first.destinations[0].setup.clone().unwrap();
     let of = |one: &PlacementSeen| turn(one, &setup, &all, &[]);
     assert_eq!(of(&first.placements[0]), Turn::Write(vec![]));

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::contract::{Object, labels};
+use crate::contract::{Object, kinds, labels};
 
 fn now() -> Timestamp {
     "2026-01-02T03:04:05Z".parse().unwrap()
@@ -65,7 +65,7 @@ fn group(id: &str, wants: &str) -> Value {
 /// The Work of a request, as a whole.
 fn whole_work(groups: &[Value]) -> Object {
     object(json!({
-        "apiVersion": "platform.kratix.io/v1alpha1", "kind": "Work",
+        "apiVersion": kinds::WORK.api_version(), "kind": "Work",
         "metadata": {
             "name": "redis-r1-main-1a2b3", "namespace": "default", "uid": "work-1", "generation": 1,
             "labels": {(labels::PIPELINE_NAME): "main", (labels::WORK_TYPE): "resource"},
@@ -122,6 +122,10 @@ impl Scene {
     fn carry_out(&mut self, plan: &Plan) {
         if let Some(all) = &plan.finalizers {
             self.work.finalizers.clone_from(all);
+        }
+        for status in &plan.moved {
+            let one = self.placements.iter_mut().find(|one| one.name == status.name).unwrap();
+            one.status.clone_from(&status.status);
         }
         for write in plan.creates.iter().chain(&plan.updates) {
             let mut seen = self.written(write);

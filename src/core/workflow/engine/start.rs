@@ -138,14 +138,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::contract::Object;
+    use crate::contract::{Object, kinds};
     use crate::core::config::Config;
     use crate::core::promise::Promise;
     use crate::core::workflow::{Layout, Seen, request};
 
     fn pipeline(name: &str) -> Value {
         json!([{
-            "apiVersion": "platform.kratix.io/v1alpha1", "kind": "Pipeline", "metadata": { "name": name },
+            "apiVersion": kinds::PROMISE.api_version(), "kind": "Pipeline", "metadata": { "name": name },
             "spec": { "containers": [{ "name": "main", "image": "busybox:1" }] },
         }])
     }
@@ -153,7 +153,7 @@ mod tests {
     /// Whether a new request is started under a Promise of this generation, of which the first was brought about.
     fn starts(generation: i64) -> bool {
         let promise = json!({
-            "apiVersion": "platform.kratix.io/v1alpha1", "kind": "Promise",
+            "apiVersion": kinds::PROMISE.api_version(), "kind": "Promise",
             "metadata": { "name": "things", "uid": "p", "generation": generation },
             "spec": {
                 "api": {

@@ -122,6 +122,21 @@ async fn a_hook_that_refuses_is_told_in_its_words_and_does_not_stop_others() {
 }
 
 #[tokio::test]
+async fn a_hook_that_refuses_everything_is_asked_about_each_once() {
+    let (bare, server) = served();
+    bare.hook("pre-receive", "#!/bin/sh\nexit 1\n");
+    let store = server.store(bare.options());
+    let changes: Vec<_> =
+        (0..32).map(|number| whole("bad", &format!("f{number}"), Some("1"))).collect();
+    let before = server.asked.load(std::sync::atomic::Ordering::Relaxed);
+    let results = all(&store, &changes).await;
+    assert!(results.iter().all(|one| matches!(one, Err(Trouble::Refused(_)))), "{results:?}");
+    // A look and a push for each, and for the five steps in which the first among 32 is found.
+    let asked = server.asked.load(std::sync::atomic::Ordering::Relaxed) - before;
+    assert!(asked <= 2 * (32 + 5) + 1, "{asked}");
+}
+
+#[tokio::test]
 async fn one_commit_for_all_when_that_is_set() {
     let (bare, server) = served();
     let mut options = bare.options();

@@ -31,7 +31,7 @@ pub(super) struct World {
 
 pub(super) fn promise(spec: Value) -> Object {
     let value = json!({
-        "apiVersion": "platform.kratix.io/v1alpha1", "kind": "Promise",
+        "apiVersion": kinds::PROMISE.api_version(), "kind": "Promise",
         "metadata": {"name": "db", "uid": "u", "generation": 1},
         "spec": spec,
     });
@@ -52,7 +52,7 @@ pub(super) fn with_api() -> Value {
 
 pub(super) fn a_pipeline(name: &str) -> Value {
     json!({
-        "apiVersion": "platform.kratix.io/v1alpha1", "kind": "Pipeline", "metadata": {"name": name},
+        "apiVersion": kinds::PROMISE.api_version(), "kind": "Pipeline", "metadata": {"name": name},
         "spec": {"containers": [{"name": "c", "image": "i"}]},
     })
 }

@@ -90,7 +90,7 @@ fn an_invalid_promise_says_why_once_and_heals() {
     world.settle();
     world.told.clear();
     let mut bad = with_api();
-    bad["workflows"] = json!({"resource": {"configure": [{"kind": "Pipeline", "apiVersion": "platform.kratix.io/v1alpha1", "metadata": {"name": "a"}, "spec": {"containerz": []}}]}});
+    bad["workflows"] = json!({"resource": {"configure": [{"kind": "Pipeline", "apiVersion": kinds::PROMISE.api_version(), "metadata": {"name": "a"}, "spec": {"containerz": []}}]}});
     world.set_spec(bad);
     assert_eq!(world.settle(), (State::Failed, 2), "status and event");
     let text = world.condition("Available");
@@ -233,7 +233,7 @@ fn the_work_of_dependencies_is_written_when_its_content_changes() {
     let [work] = &world.static_works[..] else { panic!("one Work") };
     assert!(work.name().starts_with("db-static-deps-"));
     assert_eq!(work.namespace(), Some("kratix-platform-system"));
-    assert_eq!(work.label("kratix.io/work-type"), Some("static-dependency"));
+    assert_eq!(work.label(labels::WORK_TYPE), Some(labels::STATIC_DEPENDENCY));
     let spec = work.spec().unwrap();
     let group = &spec["workloadGroups"][0];
     assert_eq!(spec["promiseName"], "db");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::contract::Object;
+use crate::contract::{Object, kinds};
 use crate::core::promise::Promise;
 
 /// Versions of one Promise.
@@ -51,14 +51,14 @@ pub(crate) fn promise(configure: &[&str], delete: &[&str], has_namespace: bool) 
             .iter()
             .map(|name| {
                 json!({
-                    "apiVersion": "platform.kratix.io/v1alpha1", "kind": "Pipeline",
+                    "apiVersion": kinds::PROMISE.api_version(), "kind": "Pipeline",
                     "metadata": {"name": name}, "spec": {"containers": []},
                 })
             })
             .collect()
     };
     let mut value = json!({
-        "apiVersion": "platform.kratix.io/v1alpha1", "kind": "Promise",
+        "apiVersion": kinds::PROMISE.api_version(), "kind": "Promise",
         "metadata": {"name": "p", "uid": "promise"},
         "spec": {
             "api": {
