@@ -133,8 +133,7 @@ mod tests {
             let mut texts = CommitTexts::default();
             texts.signing_key_secret_ref =
                 SecretName { name: name.into(), namespace: namespace.into() };
-            signing_secret(&texts, "platform")
-                .map(|key| (key.namespace.unwrap().into_owned(), key.name.into_owned()))
+            signing_secret(&texts, "platform").map(|key| (key.namespace.unwrap(), key.name))
         };
         assert_eq!(named("", ""), None);
         assert_eq!(named("a", ""), Some(("platform".into(), "a".into())));

@@ -148,7 +148,7 @@ fn check(settings: &str, options: &Options) -> Result<(), InstallError> {
     let secret = commits::signing_secret(&config.commits, kinds::SYSTEM_NAMESPACE);
     match secret.and_then(|secret| secret.namespace) {
         Some(namespace) if !allowed.is_empty() && !allowed.contains(&*namespace) => {
-            Err(InstallError::SigningKey { namespace: namespace.into_owned() })
+            Err(InstallError::SigningKey { namespace })
         }
         _ => Ok(()),
     }
