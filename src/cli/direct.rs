@@ -27,6 +27,8 @@ use crate::store::Store;
 
 /// How long a write may still take after it was asked to stop: what is half sent is sent, or given up by its own rules.
 const GRACE: Duration = Duration::from_secs(10);
+/// And how long the cluster may then take to hear that we wait no more, or that the next one may go.
+const GRACE_LEASE: Duration = Duration::from_secs(3);
 
 /// What the command says, read.
 struct Job<'a> {
@@ -51,27 +53,52 @@ pub(super) async fn run(
     let ask = Ask { action, status_key: args.direct.version_status.clone() };
     let job = Job { common, args, context: step::context(layout), writer, ask };
     let (stopped, is_stopped) = watch::channel(false);
+    let is_stopped = Stop(is_stopped);
     let work = job.in_place(&is_stopped);
     tokio::pin!(work);
-    tokio::select! {
+    let done = tokio::select! {
         done = &mut work => done,
         signal = stop => {
             warn!(signal, "asked to stop");
             let _ = stopped.send(true);
-            match tokio::time::timeout(GRACE, work).await {
-                Ok(done) => done,
-                Err(_) => {
-                    warn!("stopped before the end; the next run mends what is left");
-                    Ok(Exit::Terminated)
-                }
-            }
+            // Each of its waits ends now, or soon.
+            work.await
+        }
+    };
+    done.map(|done| {
+        done.unwrap_or_else(|| {
+            warn!("stopped before the end; the next run mends what is left");
+            Exit::Terminated
+        })
+    })
+}
+
+/// Whether we were asked to stop.
+struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// Ends so long after it was asked for, or never.
+    async fn asked(&self, since: Duration) {
+        let mut stop = self.0.clone();
+        if stop.wait_for(|stopped| *stopped).await.is_err() {
+            return std::future::pending().await;
+        }
+        tokio::time::sleep(since).await;
+    }
+
+    /// Does what may take so long after it was asked for; `None` when it has not come to its end.
+    async fn within<T>(&self, since: Duration, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = self.asked(since) => None,
         }
     }
 }
 
 impl Job<'_> {
-    /// Finds the store, with or without a cluster.
-    async fn in_place(&self, is_stopped: &watch::Receiver<bool>) -> Result<Exit, AnyFault> {
+    /// Finds the store, with or without a cluster; `None` when it was stopped before the end.
+    async fn in_place(&self, is_stopped: &Stop) -> Result<Option<Exit>, AnyFault> {
         let direct = &self.args.direct;
         let lease = direct.lease_namespace().filter(|_| !self.args.preview.preview);
         if direct.destination.is_none() && lease.is_none() {
@@ -81,7 +108,9 @@ impl Job<'_> {
             Some(folder) => self.on(&FolderCluster::new(folder), lease, is_stopped).await,
             None => {
                 let policy = settings::retry_policy(self.common, self.args.preview.preview);
-                self.on(&LiveCluster::connect(policy).await?, lease, is_stopped).await
+                let connected = is_stopped.within(Duration::ZERO, LiveCluster::connect(policy));
+                let Some(cluster) = connected.await else { return Ok(None) };
+                self.on(&cluster?, lease, is_stopped).await
             }
         }
     }
@@ -90,13 +119,15 @@ impl Job<'_> {
         &self,
         cluster: &impl Cluster,
         lease: Option<&str>,
-        is_stopped: &watch::Receiver<bool>,
-    ) -> Result<Exit, AnyFault> {
+        is_stopped: &Stop,
+    ) -> Result<Option<Exit>, AnyFault> {
         let lease = lease.map(|namespace| (cluster, namespace));
         let Some(name) = &self.args.direct.destination else {
             return self.by_url(lease, is_stopped).await;
         };
-        let found = destination::find(cluster, name).await?;
+        let found = is_stopped.within(Duration::ZERO, destination::find(cluster, name));
+        let Some(found) = found.await else { return Ok(None) };
+        let found = found?;
         let scratch = stores::scratch(&self.args.direct.store, &self.context.layout);
         let store = stores::open_place(&found.place, &self.args.direct.store, &scratch)?;
         let contended = found.place.address.contended();
@@ -113,8 +144,8 @@ impl Job<'_> {
     async fn by_url<C: Cluster>(
         &self,
         lease: Option<(&C, &str)>,
-        is_stopped: &watch::Receiver<bool>,
-    ) -> Result<Exit, AnyFault> {
+        is_stopped: &Stop,
+    ) -> Result<Option<Exit>, AnyFault> {
         let direct = &self.args.direct;
         let scratch = stores::scratch(&direct.store, &self.context.layout);
         let url = direct.to.as_deref().unwrap_or_default();
@@ -133,41 +164,40 @@ impl Job<'_> {
         &self,
         to: To<'_, S>,
         lease: Option<((&C, &str), String)>,
-        is_stopped: &watch::Receiver<bool>,
-    ) -> Result<Exit, AnyFault> {
+        is_stopped: &Stop,
+    ) -> Result<Option<Exit>, AnyFault> {
         let Self { context, writer, ask, .. } = self;
         if self.args.preview.preview {
             let published = direct::survey(context, writer, ask, &to).await?;
             print(&told(&published, &to, self.args.output))?;
-            return Ok(Exit::Done);
+            return Ok(Some(Exit::Done));
         }
-        let may_go_on = || !*is_stopped.borrow();
+        let may_go_on = || !*is_stopped.0.borrow();
         let publish = direct::publish(context, writer, ask, &to, &may_go_on);
-        let publish = steps::within("writer", publish);
+        let publish = is_stopped.within(GRACE, steps::within("writer", publish));
         let published = match lease {
-            None => publish.await?,
+            None => publish.await,
             Some(((cluster, namespace), contended)) => {
                 let name = lease::name_of(&contended);
                 let times = lease::Times::default();
                 let instance = stores::instance();
                 let mut queue = lease::Queue::new(cluster, namespace, &name, &instance, times);
-                let mut stop = is_stopped.clone();
-                let asked_to_stop = tokio::select! {
-                    _ = queue.take() => false,
-                    _ = stop.wait_for(|stopped| *stopped) => true,
-                };
-                if asked_to_stop {
-                    queue.leave().await;
-                    return Ok(Exit::Terminated);
+                if is_stopped.within(Duration::ZERO, queue.take()).await.is_none() {
+                    let _ = tokio::time::timeout(GRACE_LEASE, queue.leave()).await;
+                    return Ok(None);
                 }
-                queue.with(publish).await?
+                // The Lease is given back whatever becomes of the write: nobody is to wait for one who is gone.
+                let turn =
+                    is_stopped.within(GRACE.saturating_add(GRACE_LEASE), queue.with(publish));
+                turn.await.flatten()
             }
         };
+        let Some(published) = published.transpose()? else { return Ok(None) };
         if let Published::Done(applied) = &published {
             let path = step::in_pod(self.common, OsStr::new(layout::TERMINATION_LOG));
             report::tell_result(&to.result(applied).to_string(), Path::new(&path));
         }
-        Ok(Exit::Done)
+        Ok(Some(Exit::Done))
     }
 }
 

@@ -122,10 +122,10 @@ fn line(target: &Target, destinations: &[DestinationSeen]) -> String {
     };
     let state = match fate {
         Fate::Created => "would be created".to_owned(),
-        Fate::Updated => format!("would be written anew{}", version(placement, seen.is_written())),
+        Fate::Updated => format!("would be written anew{}", version(placement, ", now")),
         Fate::Goes => "goes".to_owned(),
         Fate::Stays if seen.is_failing() => "could not be written".to_owned(),
-        Fate::Stays if seen.is_written() => format!("written{}", version(placement, true)),
+        Fate::Stays if seen.is_written() => format!("written{}", version(placement, "")),
         Fate::Stays => "is not written yet".to_owned(),
     };
     let misplaced = match seen.is_marked_misplaced() {
@@ -150,10 +150,10 @@ fn path_of(home: &Home) -> String {
 }
 
 /// The version that holds it, once it is written.
-fn version(placement: &Object, is_written: bool) -> String {
+fn version(placement: &Object, before: &str) -> String {
     let version = placement.at(&["status", VERSION_ID]).and_then(Value::as_str);
-    match version.filter(|version| is_written && !version.is_empty()) {
-        Some(version) => format!(" in {}", visible(version)),
+    match version.filter(|version| !version.is_empty()) {
+        Some(version) => format!("{before} in {}", visible(version)),
         None => String::new(),
     }
 }

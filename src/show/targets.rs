@@ -26,7 +26,7 @@ pub struct Subject {
 /// One place where files of a group are, or would be.
 #[derive(Debug)]
 pub struct Target {
-    /// The WorkPlacement, as it would be written; of one that goes, as it is.
+    /// The WorkPlacement, as it would be written, with the status that it has; of one that goes, as it is.
     pub placement: Object,
     /// The same, read.
     pub seen: PlacementSeen,
@@ -91,6 +91,7 @@ impl Subject {
             placements: &placements,
             folders: &folders,
             taken: &[],
+            refused: &[],
             chooser: Chooser::Stable,
             now,
         });
@@ -103,8 +104,11 @@ fn targets(work: &Object, own: &[(&Object, PlacementSeen)], plan: &Plan) -> Vec<
     let mut all = Vec::new();
     let writes = plan.creates.iter().map(|write| (write, Fate::Created));
     for (write, fate) in writes.chain(plan.updates.iter().map(|write| (write, Fate::Updated))) {
-        if let Some(placement) = created(write, work) {
+        if let Some(mut placement) = created(write, work) {
             let seen = PlacementSeen::from_object(&placement);
+            let there = own.iter().find(|(_, own)| own.name == seen.name);
+            let status = there.and_then(|(object, _)| object.0.get("status"));
+            placement.0.extend(status.map(|status| ("status".to_owned(), status.clone())));
             all.push(Target { placement, seen, fate });
         }
     }

@@ -1,13 +1,13 @@
 //! A real bucket whose objects are files: versitygw over a folder, as an ordinary process.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bookend::core::hash;
 use tempfile::TempDir;
@@ -94,6 +94,12 @@ impl Bucket {
         let name = |path: &Path| path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
         // Those that the server has begun have names of its own.
         files.map(|entry| name(entry.path())).filter(|name| !name.starts_with(".sgwtmp")).collect()
+    }
+
+    /// When each was written.
+    pub(crate) fn stamps(&self) -> BTreeMap<String, SystemTime> {
+        let time = |name: &String| self.root().join(name).metadata().unwrap().modified().unwrap();
+        self.files().into_iter().map(|name| (name.clone(), time(&name))).collect()
     }
 
     /// What is in one, which may not be there.

@@ -43,7 +43,7 @@ fn path(object: &Object) -> String {
 }
 
 /// Applies it as `kubectl apply --server-side` does, and returns it as stored.
-fn apply(api: &Api, object: &Object, parameters: &str) -> Value {
+pub(crate) fn apply(api: &Api, object: &Object, parameters: &str) -> Value {
     let path = format!("{}?fieldManager=kubectl&fieldValidation=Strict&{parameters}", path(object));
     let headers = [("content-type", "application/apply-patch+yaml")];
     let reply = api.send("PATCH", &path, &headers, serde_json::to_vec(object).unwrap());
@@ -61,11 +61,16 @@ pub(crate) fn controller(api: &Api, admin: &Path) -> Value {
     }) {
         apply(api, object, "force=true");
     }
-    let path = format!(
-        "/api/v1/namespaces/{}/serviceaccounts/{}/token",
-        kinds::SYSTEM_NAMESPACE,
-        kinds::CONTROLLER
-    );
+    as_account(api, admin, kinds::SYSTEM_NAMESPACE, kinds::CONTROLLER)
+}
+
+/// Returns the kubeconfig of the tests with a service account in the place of the administrator.
+pub(crate) fn with_account(api: &Api, namespace: &str, name: &str) -> Value {
+    as_account(api, Path::new(&std::env::var_os("KUBECONFIG").unwrap()), namespace, name)
+}
+
+fn as_account(api: &Api, admin: &Path, namespace: &str, name: &str) -> Value {
+    let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token");
     let request = json!({
         "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
         "spec": {"expirationSeconds": 14400},

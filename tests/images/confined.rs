@@ -6,7 +6,7 @@ use crate::STEPS;
 use crate::pod::Pod;
 
 /// What a strict platform sets. Without `read-only-tmpfs=false` podman would give places to write.
-const CONFINED: [&str; 6] = [
+pub(crate) const CONFINED: [&str; 6] = [
     "--read-only",
     "--read-only-tmpfs=false",
     "--cap-drop",

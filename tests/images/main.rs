@@ -14,7 +14,11 @@ mod confined;
 mod container;
 mod content;
 mod full_disk;
+mod places;
 mod pod;
+#[path = "../support/remotes/mod.rs"]
+#[allow(dead_code, reason = "shared with tests/stores")]
+mod remotes;
 mod size;
 mod steps;
 mod stopped;

@@ -67,6 +67,7 @@ fn plan(step: &Step, work: &Object, placements: &[&Object]) -> Plan {
         placements: &placements,
         folders: &folders,
         taken: &[],
+        refused: &[],
         chooser: Chooser::Stable,
         now: "2026-11-21T12:00:00Z".parse().unwrap(),
     })

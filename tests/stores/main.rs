@@ -13,6 +13,7 @@
 #![cfg(test)]
 
 mod bucket;
+mod destination;
 mod faults;
 mod git;
 #[path = "../support/remotes/mod.rs"]

@@ -100,6 +100,9 @@ impl<'a> Scheduler<'a> {
         if let Some(fault) = labels::value_fault(&group.id) {
             return Err(format!("the id `{}` cannot be a label: {fault}", group.id.escape_debug()));
         }
+        if let Some((_, why)) = seen.refused.iter().find(|(id, _)| *id == group.id) {
+            return Err(why.clone());
+        }
         for placement in &existing {
             let matches = candidates.iter().any(|one| one.name == placement.destination);
             self.keep(group, placement, matches)?;

@@ -31,6 +31,8 @@ pub struct Seen<'a> {
     pub folders: &'a Folders,
     /// Names of WorkPlacements that could not be created because another Work's has them.
     pub taken: &'a [String],
+    /// Ids of groups whose WorkPlacement the cluster does not take as it is, and why.
+    pub refused: &'a [(String, String)],
     /// How one of several Destinations is chosen.
     pub chooser: Chooser,
     /// The time now, by the clock of the cluster.

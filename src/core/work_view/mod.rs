@@ -180,6 +180,14 @@ pub fn unpack(content: &str, bytes_max: u64) -> Result<Vec<u8>, UnpackError> {
     Ok(bytes)
 }
 
+/// Returns how many bytes packed content says it is when it is unpacked, without unpacking it: gzip ends with that. Whoever has
+/// packed it in an odd way may say less.
+pub fn says_unpacked(content: &str) -> u64 {
+    let end = content.len().checked_sub(8).and_then(|at| content.get(at..));
+    let end = end.and_then(|end| STANDARD.decode(end).ok()).unwrap_or_default();
+    end.last_chunk().map_or(0, |size| u32::from_le_bytes(*size).into())
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -201,6 +209,16 @@ mod tests {
         assert_eq!(unpack(&bomb, 1 << 20), Err(UnpackError::TooLarge { bytes_max: 1 << 20 }));
         // The original's empty file (contract.md 6.3).
         assert_eq!(unpack("H4sIAAAAAAAA/wEAAP//AAAAAAAAAAA=", 5).unwrap(), b"");
+    }
+
+    #[test]
+    fn packed_content_says_how_much_it_is() {
+        for bytes in [1, 2, 3, 500, 70_000] {
+            assert_eq!(says_unpacked(&packed(&vec![7; bytes])), bytes as u64);
+        }
+        for odd in ["", "AAAA", "%%%%%%%%", "\u{e4}\u{e4}\u{e4}\u{e4}a"] {
+            assert_eq!(says_unpacked(odd), 0, "{odd}");
+        }
     }
 
     #[test]

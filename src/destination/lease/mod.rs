@@ -147,7 +147,8 @@ impl<'a, C: Cluster> Queue<'a, C> {
             let duration = self.times.lease_duration;
             let given = self.change(true, |lease| claim(lease, "", duration, false));
             if let Err(error) = given.await {
-                debug!(lease = %self.key, "failed to give the lease back: {}", exit::chain(&error));
+                let cause = exit::chain(&error);
+                warn!(lease = %self.key, "failed to give the lease back, others wait until it ends: {cause}");
             }
         }
     }
@@ -230,12 +231,16 @@ impl<'a, C: Cluster> Queue<'a, C> {
         known.since.elapsed().checked_sub(Duration::from_secs(seconds.unwrap_or(15)))
     }
 
-    /// Takes us out of those who wait.
+    /// Takes us out of those who wait, and gives back what we were given without having heard of it.
     pub async fn leave(&self) {
+        let duration = self.times.lease_duration;
         let left = self.change(false, |lease| {
             let mut names = waiting(lease);
             names.retain(|name| *name != self.identity);
             set_waiting(lease, &names);
+            if lease.text_at(&["spec", "holderIdentity"]) == Some(&self.identity) {
+                claim(lease, "", duration, false);
+            }
         });
         if let Err(error) = left.await {
             debug!(lease = %self.key, "failed to leave the queue: {}", exit::chain(&error));

@@ -97,3 +97,20 @@ async fn who_has_waited_long_enough_writes_without_it() {
     assert_eq!(waiting(&lease), names(""), "it has left the queue");
     assert_eq!(lease.text_at(&["spec", "holderIdentity"]), Some(one.identity.as_str()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_leaves_gives_back_what_it_was_given_without_having_heard_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = FolderCluster::new(folder.path());
+    let mut first = queue(&cluster, "first");
+    assert!(first.take().await);
+    // The answer was lost, or nobody waits for it any more.
+    first.holds = false;
+    let mut second = queue(&cluster, "second");
+    assert!(matches!(second.step().await, Ok(Some(_))));
+    first.leave().await;
+    let lease = cluster.get(&kinds::LEASE.object(Some("sys"), "lease")).await.unwrap().unwrap();
+    assert_eq!(lease.text_at(&["spec", "holderIdentity"]), None);
+    assert_eq!(waiting(&lease).len(), 1, "the other one still waits");
+    assert!(matches!(second.step().await, Ok(None)), "and may go at once");
+}

@@ -3,17 +3,19 @@
 use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::super::cache::Source;
 use super::super::shared::Shared;
 use super::super::store::Place;
 use super::caches::Fed;
+use super::writes::said;
 use super::{Placing, counts};
 use crate::cluster::{Cluster as _, ClusterError, Reads as _};
 use crate::contract::{Object, finalizers, kinds};
 use crate::core::placement::{self, Plan, Relabel, StatusOf, WorkSeen, Write};
 use crate::effect;
+use crate::exit;
 
 /// How often a status or finalizers are written anew that somebody else's write has crossed.
 pub(super) const TRIES_MAX: u32 = 4;
@@ -25,6 +27,8 @@ pub(super) struct Carried {
     pub(super) whole: HashMap<String, Object>,
     /// Names that another Work's WorkPlacements have.
     pub(super) taken: Vec<String>,
+    /// Ids of groups whose WorkPlacement the cluster does not take as it is, and why.
+    pub(super) refused: Vec<(String, String)>,
     /// Whether it was cut short: somebody else may lead, or what was decided on has changed.
     pub(super) is_cut_short: bool,
 }
@@ -70,6 +74,11 @@ impl<'a> Carry<'a> {
             if self.may_go_on() {
                 self.update(write).await?;
             }
+        }
+        if !self.carried.refused.is_empty() {
+            // The rest is decided anew, with that in mind.
+            self.carried.is_cut_short = true;
+            return Ok(self.carried);
         }
         for relabel in &plan.relabels {
             if self.may_go_on() {
@@ -182,9 +191,23 @@ impl<'a> Carry<'a> {
                 }
                 self.carried.is_cut_short = true;
             }
-            Err(error) => return Err(error),
+            Err(error) => self.refused(write, error)?,
         }
         Ok(())
+    }
+
+    /// Notes a WorkPlacement that the cluster does not take as it is: that holds back nobody else. Any other error is returned.
+    fn refused(&mut self, write: &Write, error: ClusterError) -> Result<(), ClusterError> {
+        match error {
+            ClusterError::Forbidden { .. }
+            | ClusterError::Invalid { .. }
+            | ClusterError::TooLarge { .. } => {
+                warn!(workplacement = write.name, "is refused: {}", exit::chain(&error));
+                self.carried.refused.push((write.group.clone(), said(&error)));
+                Ok(())
+            }
+            error => Err(error),
+        }
     }
 
     async fn update(&mut self, write: &Write) -> Result<(), ClusterError> {
@@ -195,9 +218,13 @@ impl<'a> Carry<'a> {
         };
         let key = kinds::WORK_PLACEMENT.object(Some(&self.at.0), &write.name);
         let answer = self.shared.cluster.patch(&key, &patch).await;
-        if let Some(answer) = self.changed(&write.name, answer).await? {
-            counts::placed(&self.shared.metrics, self.seen, write);
-            self.keep(answer);
+        match self.changed(&write.name, answer).await {
+            Ok(Some(answer)) => {
+                counts::placed(&self.shared.metrics, self.seen, write);
+                self.keep(answer);
+            }
+            Ok(None) => {}
+            Err(error) => self.refused(write, error)?,
         }
         Ok(())
     }

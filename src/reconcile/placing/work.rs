@@ -30,7 +30,7 @@ const FOLDER_PAUSE: Duration = Duration::from_secs(1);
 /// Looks at one Work, which may be gone while its WorkPlacements are not.
 pub(super) async fn over(shared: &Arc<Shared>, placing: &Placing, at: &Place) -> Outcome {
     let span = info_span!("place", namespace = &*at.0, work = &*at.1);
-    let pass = Pass { shared, placing, at, taken: Vec::new(), wake_at: None };
+    let pass = Pass { shared, placing, at, taken: Vec::new(), refused: Vec::new(), wake_at: None };
     pass.run().instrument(span).await
 }
 
@@ -40,6 +40,8 @@ struct Pass<'a> {
     at: &'a Place,
     /// Names that WorkPlacements of other Works have.
     taken: Vec<String>,
+    /// Groups whose WorkPlacement the cluster does not take as it is, and why.
+    refused: Vec<(String, String)>,
     /// When to look again.
     wake_at: Option<Instant>,
 }
@@ -48,6 +50,8 @@ impl Pass<'_> {
     async fn run(mut self) -> Outcome {
         for _ in 0..ROUNDS_MAX {
             match self.round().await {
+                // What was refused is tried again after a pause, whatever is heard meanwhile: of our own word, too.
+                Ok(true) if !self.refused.is_empty() => return Outcome::Failed,
                 Ok(true) => return Outcome::Done(self.wake_at),
                 Ok(false) => {}
                 Err(error) => {
@@ -82,6 +86,7 @@ impl Pass<'_> {
             }
         };
         self.taken.extend(carried.taken.iter().cloned());
+        self.refused.extend(carried.refused.iter().cloned());
         if carried.is_cut_short {
             return Ok(false);
         }
@@ -102,6 +107,7 @@ impl Pass<'_> {
             placements,
             folders: &caches.folders,
             taken: &self.taken,
+            refused: &self.refused,
             chooser: self.chooser(),
             now: self.shared.now(),
         });

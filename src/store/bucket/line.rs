@@ -1,6 +1,6 @@
 //! The line to a bucket: our TLS, time limits and proxies under the protocols of object_store.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,11 +8,16 @@ use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService,
 };
 use object_store::{BackoffConfig, ClientConfigKey, ClientOptions, Error, RetryConfig};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
+use tokio::time::{Instant, sleep_until};
 use tokio_rustls::rustls::ClientConfig;
 
 use super::page::{self, Strays};
 use crate::store::{Trouble, tls};
+
+/// How long a server is left alone at most that asks for it.
+const LEFT_ALONE_MAX: Duration = Duration::from_secs(30);
 
 /// How long is waited for a bucket. No wait is without an end.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +66,7 @@ pub(super) struct Line {
     /// Whether the bucket itself may be asked without TLS.
     plain: bool,
     strays: Arc<Strays>,
+    rest: Arc<Rest>,
 }
 
 impl Line {
@@ -71,7 +77,13 @@ impl Line {
         plain: bool,
         strays: Arc<Strays>,
     ) -> Result<Self, Trouble> {
-        Ok(Self { tls: tls::config(authorities, !plain)?, timeouts, plain, strays })
+        Ok(Self {
+            tls: tls::config(authorities, !plain)?,
+            timeouts,
+            plain,
+            strays,
+            rest: Arc::default(),
+        })
     }
 }
 
@@ -95,7 +107,7 @@ impl HttpConnector for Line {
         let client = builder
             .build()
             .map_err(|error| Error::Generic { store: "HTTP", source: Box::new(error) })?;
-        Ok(HttpClient::new(Asked { client, strays: self.strays.clone() }))
+        Ok(HttpClient::new(Asked { client, strays: self.strays.clone(), rest: self.rest.clone() }))
     }
 }
 
@@ -104,18 +116,78 @@ impl HttpConnector for Line {
 struct Asked {
     client: reqwest::Client,
     strays: Arc<Strays>,
+    rest: Arc<Rest>,
+}
+
+/// The rest that a server asks for (`Retry-After`): none of our requests is sent before its end, that of another change neither.
+///
+/// object_store tries again by a clock of its own, which knows nothing of it.
+#[derive(Debug, Default)]
+struct Rest(Mutex<Option<Instant>>);
+
+impl Rest {
+    /// Notes what an answer asks for.
+    fn note(&self, status: u16, headers: &HeaderMap) {
+        let asked =
+            headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        if let (429 | 500.., Some(seconds)) = (status, asked) {
+            let end = Instant::now() + Duration::from_secs(seconds).min(LEFT_ALONE_MAX);
+            let mut until = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            *until = (*until).max(Some(end));
+        }
+    }
+
+    /// Waits for its end.
+    async fn over(&self) {
+        let until = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(until) = until {
+            sleep_until(until).await;
+        }
+    }
 }
 
 #[async_trait]
 impl HttpService for Asked {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let listing = request.uri().query().is_some_and(page::asks_for);
+        self.rest.over().await;
         let response = HttpService::call(&self.client, request).await?;
+        self.rest.note(response.status().as_u16(), response.headers());
         if !listing || !response.status().is_success() {
             return Ok(response);
         }
         let (head, body) = response.into_parts();
         let body = self.strays.taken_out(body.bytes().await?);
         Ok(HttpResponse::from_parts(head, body.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_is_left_alone_for_as_long_as_it_asks_but_not_for_ever() {
+        let rest = Rest::default();
+        let waited = async |rest: &Rest| {
+            let begun = Instant::now();
+            rest.over().await;
+            begun.elapsed().as_secs()
+        };
+        let answer = |status, after: &str| {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, after.parse().unwrap())]);
+            rest.note(status, &headers);
+        };
+        assert_eq!(waited(&rest).await, 0);
+        answer(503, " 7");
+        answer(429, "2");
+        assert_eq!(waited(&rest).await, 7);
+        assert_eq!(waited(&rest).await, 0, "it is over");
+        answer(503, "86400");
+        assert_eq!(waited(&rest).await, LEFT_ALONE_MAX.as_secs());
+        for (status, after) in [(503, "soon"), (503, "-1"), (200, "7"), (404, "7")] {
+            answer(status, after);
+        }
+        assert_eq!(waited(&rest).await, 0);
     }
 }

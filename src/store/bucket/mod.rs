@@ -5,6 +5,7 @@
 //! already with the same content is not written again.
 
 mod body;
+mod delete;
 mod facts;
 mod line;
 mod open;
@@ -45,8 +46,6 @@ const BUDGET_KIB: usize = 16 << 10;
 const ATTEMPTS_MAX: u32 = 10;
 /// First and longest wait before it is begun again.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
-/// Objects that are deleted between two questions whether to go on; S3 takes up to 1,000 in one request.
-const DELETES_AT_ONCE: usize = 500;
 /// Name of the object that is begun and never finished to see whether objects can be written.
 const PROBE: &str = ".bookend-write-check";
 
@@ -67,6 +66,10 @@ pub struct BucketStore {
     keeps_hashes: AtomicBool,
     /// Whether the server writes on condition.
     knows_conditions: AtomicBool,
+    /// Deletes on condition, where the service has that.
+    conditional: Option<delete::Conditional>,
+    /// Whether the server does so.
+    deletes_on_condition: AtomicBool,
 }
 
 /// What was done for a change, in all its attempts.
@@ -107,6 +110,8 @@ impl BucketStore {
             budget: Semaphore::new(BUDGET_KIB),
             keeps_hashes: AtomicBool::new(true),
             knows_conditions: AtomicBool::new(true),
+            conditional: None,
+            deletes_on_condition: AtomicBool::new(true),
         }
     }
 
@@ -209,7 +214,7 @@ impl BucketStore {
             }
             let there: Vec<StorePath> =
                 phase.deletes.into_iter().filter(|at| facts.seen(at).is_some()).collect();
-            self.delete_all(&there, may_go_on).await?;
+            self.delete_all(&there, &facts, may_go_on).await?;
             is_changed |= !there.is_empty();
             made.deleted = made.deleted.saturating_add(there.len());
             for at in there {
@@ -222,28 +227,6 @@ impl BucketStore {
         }
         let version = version(files.iter().map(|at| (at, facts.seen(at))));
         Ok((files, version))
-    }
-
-    async fn delete_all(
-        &self,
-        paths: &[StorePath],
-        may_go_on: &(dyn Fn() -> bool + Send + Sync),
-    ) -> Result<(), Trouble> {
-        for paths in paths.chunks(DELETES_AT_ONCE) {
-            if !may_go_on() {
-                return Err(Trouble::Stopped);
-            }
-            let keys: Vec<_> =
-                paths.iter().map(|at| self.key(at).map(Ok)).collect::<Result<_, _>>()?;
-            let mut deleted = self.objects.delete_stream(stream::iter(keys).boxed());
-            while let Some(result) = deleted.next().await {
-                match result {
-                    Ok(_) | Err(Error::NotFound { .. }) => {}
-                    Err(error) => return Err(self.trouble(&error)),
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Begins to write, in a way that leaves nothing.

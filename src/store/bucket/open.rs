@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey as Key};
 use object_store::azure::MicrosoftAzureBuilder;
+use object_store::client::HttpConnector as _;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::{ClientOptions, Error, ObjectStore};
 use tokio::sync::Semaphore;
 
+use super::delete::Conditional;
 use super::line::{Line, Timeouts};
 use super::page::Strays;
 use super::{BUDGET_KIB, BucketStore, Probe, trouble};
@@ -67,7 +69,8 @@ impl BucketStore {
         let plain = address.insecure;
         let line =
             Line::new(authorities, options.timeouts, plain, strays.clone()).map_err(failed)?;
-        let objects = objects(address, credentials, options.timeouts, line).map_err(failed)?;
+        let (objects, conditional) =
+            objects(address, credentials, options.timeouts, line).map_err(failed)?;
         let probe = match address.service {
             Service::S3 | Service::Gcs => Probe::Upload,
             Service::Azure => Probe::Condition,
@@ -82,6 +85,8 @@ impl BucketStore {
             budget: Semaphore::new(BUDGET_KIB),
             keeps_hashes: true.into(),
             knows_conditions: true.into(),
+            conditional,
+            deletes_on_condition: true.into(),
             name,
         })
     }
@@ -92,7 +97,7 @@ fn objects(
     credentials: &Credentials,
     timeouts: Timeouts,
     line: Line,
-) -> Result<Arc<dyn ObjectStore>, Trouble> {
+) -> Result<(Arc<dyn ObjectStore>, Option<Conditional>), Trouble> {
     let client = ClientOptions::new().with_allow_http(address.insecure);
     let retry = timeouts.retry();
     let scheme = if address.insecure { "http" } else { "https" };
@@ -102,15 +107,22 @@ fn objects(
             let who = who(credentials);
             let region = address.region.clone().or(who.get_config_value(&Key::Region));
             let place = place(address, region.as_deref().unwrap_or(REGION));
-            who.with_bucket_name(&address.bucket)
+            let http = line.connect(&client);
+            let built = who
+                .with_bucket_name(&address.bucket)
                 .with_region(region.as_deref().unwrap_or(REGION))
                 .with_virtual_hosted_style_request(place.virtual_hosted)
                 .with_endpoint(format!("{scheme}://{}", place.host))
                 .with_client_options(client)
                 .with_retry(retry)
                 .with_http_connector(line)
-                .build()
-                .map(|objects| Arc::new(objects) as _)
+                .build();
+            let opened = built.and_then(|objects| {
+                let objects = Arc::new(objects);
+                let conditional = Conditional { signer: objects.clone(), client: http? };
+                Ok((objects as Arc<dyn ObjectStore>, Some(conditional)))
+            });
+            return opened.map_err(|error| trouble::of_settings(&error));
         }
         (Service::Gcs, Credentials::Ambient) => {
             let builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(&address.bucket);
@@ -140,7 +152,8 @@ fn objects(
             return Err(Trouble::Credentials(format!("{kind}, which is not for `{scheme}:`")));
         }
     };
-    built.map_err(|error| trouble::of_settings(&error))
+    let objects = built.map_err(|error| trouble::of_settings(&error))?;
+    Ok((objects, None))
 }
 
 /// Returns a builder that knows who asks.

@@ -16,6 +16,7 @@ use super::body::{Body, PART_BYTES, WHOLE_BYTES_MAX, hex};
 use super::facts::{self, Facts, Seen};
 use super::{AT_ONCE, BUDGET_KIB, BucketStore};
 use crate::core::placement::{Content, File, StorePath};
+use crate::core::work_view;
 use crate::store::Trouble;
 
 /// Metadata of an object: SHA-256 of its content, in hex. Azure allows no hyphen in such names, proxies no underscore.
@@ -100,7 +101,10 @@ impl BucketStore {
         };
         let done = match body.whole().filter(|bytes| bytes.len() as u64 <= WHOLE_BYTES_MAX) {
             Some(bytes) => self.put_whole(&file.at, &body, bytes, mode).await?,
-            None => self.put_in_parts(&file.at, &body).await?,
+            None => {
+                let seen = facts.was_read(&file.at).then_some(seen);
+                self.put_in_parts(&file.at, &body, seen, may_go_on).await?
+            }
         };
         let tag = facts::tag(done.e_tag.as_deref());
         let version =
@@ -182,8 +186,15 @@ impl BucketStore {
         }
     }
 
-    /// Sends a file in parts: it is there when the last one is, and until then it is as it was.
-    async fn put_in_parts(&self, at: &StorePath, body: &Arc<Body>) -> Result<PutResult, Trouble> {
+    /// Sends a file in parts: it is there when the last one is, and until then it is as it was. One that was read must be as it was
+    /// `seen` just before that: an upload in parts has no condition.
+    async fn put_in_parts(
+        &self,
+        at: &StorePath,
+        body: &Arc<Body>,
+        seen: Option<Option<&Seen>>,
+        may_go_on: &(dyn Fn() -> bool + Send + Sync),
+    ) -> Result<PutResult, Stop> {
         let attributes = match self.keeps_hashes.load(Ordering::Relaxed) {
             true => hash(body),
             false => Attributes::new(),
@@ -191,12 +202,21 @@ impl BucketStore {
         let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
         let begun = self.objects.put_multipart_opts(&self.key(at)?, options).await;
         let mut upload = begun.map_err(|error| self.trouble(&error))?;
-        let sent = self.send_parts(at, body, &mut *upload).await;
-        if sent.is_err() {
+        let done = async {
+            self.send_parts(at, body, &mut *upload, may_go_on).await?;
+            if let Some(seen) = seen
+                && !self.is_still(at, seen).await?
+            {
+                return Err(Stop::Raced);
+            }
+            Ok(upload.complete().await.map_err(|error| self.trouble(&error))?)
+        };
+        let done = done.await;
+        if done.is_err() {
             // Only a courtesy: what is left of it costs space, and no reader sees it.
             _ = upload.abort().await;
         }
-        sent
+        done
     }
 
     async fn send_parts(
@@ -204,11 +224,15 @@ impl BucketStore {
         at: &StorePath,
         body: &Arc<Body>,
         upload: &mut dyn MultipartUpload,
-    ) -> Result<PutResult, Trouble> {
+        may_go_on: &(dyn Fn() -> bool + Send + Sync),
+    ) -> Result<(), Trouble> {
         let failed = |cause| Trouble::Content { path: at.to_string(), cause };
         let mut sha256 = Context::new(&SHA256);
         let mut start = 0;
         while start < body.bytes {
+            if !may_go_on() {
+                return Err(Trouble::Stopped);
+            }
             let mut parts = Vec::new();
             for _ in 0..PARTS_AT_ONCE {
                 let whole = body.clone();
@@ -229,7 +253,10 @@ impl BucketStore {
         if hex(sha256.finish().as_ref()) != body.sha256 {
             return Err(failed("it was changed while it was read".into()));
         }
-        upload.complete().await.map_err(|error| self.trouble(&error))
+        match may_go_on() {
+            true => Ok(()),
+            false => Err(Trouble::Stopped),
+        }
     }
 }
 
@@ -245,11 +272,30 @@ fn cost(content: &Content) -> u32 {
     let bytes = match content {
         // In memory anyway.
         Content::Bytes(_) => 0,
-        // Unpacked it is often ten times as much; how much it is nobody knows before.
-        Content::Packed(text) => text.len().saturating_mul(8),
+        Content::Packed(text) => {
+            let says = usize::try_from(work_view::says_unpacked(text)).unwrap_or(usize::MAX);
+            says.max(text.len())
+        }
         Content::Disk { bytes, .. } => usize::try_from(*bytes)
             .unwrap_or(usize::MAX)
             .min(PART_BYTES.saturating_mul(PARTS_AT_ONCE)),
     };
     u32::try_from((bytes / 1024).clamp(BUDGET_KIB / AT_ONCE, BUDGET_KIB)).unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::workloads::Packer;
+
+    #[test]
+    fn what_unpacks_to_much_is_written_alone() {
+        let packed = |bytes: usize| {
+            let text = Packer::default().pack(&vec![0; bytes]).unwrap();
+            Content::Packed(text.into())
+        };
+        assert_eq!(cost(&packed(1_000)) as usize, BUDGET_KIB / AT_ONCE);
+        assert_eq!(cost(&packed(5 << 20)), 5 << 10);
+        assert_eq!(cost(&packed(40 << 20)) as usize, BUDGET_KIB);
+    }
 }

@@ -174,6 +174,28 @@ async fn parts_of_two_writers_are_both_there_whoever_is_first() {
 }
 
 #[tokio::test]
+async fn what_somebody_writes_into_a_file_that_is_about_to_go_or_to_be_replaced_stays() {
+    let intruder = "# bookend part: c\n---\nkind: C\n";
+    let fake = Fake::default();
+    let store = store(&fake, "");
+    made(&store, &part("a", Some("kind: A"))).await;
+    fake.interfere_with_a_look("all.yaml", intruder);
+    let applied = made(&store, &part("a", None)).await;
+    assert_eq!((applied.attempts, applied.deleted), (2, 0));
+    assert_eq!(fake.text("all.yaml"), intruder);
+    // One that is too long for one request has no condition.
+    let long = format!("kind: A\ntext: {}", "x".repeat(9 << 20));
+    fake.interfere_with_a_look("all.yaml", &intruder.replace("part: c", "part: d"));
+    let applied = made(&store, &part("a", Some(&long))).await;
+    assert_eq!(applied.attempts, 2);
+    let text = fake.text("all.yaml");
+    assert!(text.contains("part: a\n") && text.contains("part: d\n"), "{}", text.len());
+    made(&store, &part("a", None)).await;
+    made(&store, &part("d", None)).await;
+    assert_eq!(fake.keys(), [""; 0]);
+}
+
+#[tokio::test]
 async fn what_a_writer_that_died_had_sent_and_comes_in_late_does_not_stay() {
     for (late, deleted) in [("g/stray", 1), ("g/a", 0)] {
         let fake = Fake::default();

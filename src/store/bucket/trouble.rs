@@ -55,6 +55,12 @@ pub(super) fn of(error: &Failed, bucket: &str, request: Duration) -> Trouble {
     }
 }
 
+/// Returns what an answer with this status and body means.
+pub(super) fn of_status(status: u16, body: &str, bucket: &str) -> Trouble {
+    let (code, message) = (element(body, "Code"), element(body, "Message"));
+    answered(Answer { status, code, message }, bucket)
+}
+
 /// Returns what is wrong with settings or credentials, before anything is asked.
 pub(super) fn of_settings(error: &Failed) -> Trouble {
     let last = chain(error).last().map(ToString::to_string).unwrap_or_default();

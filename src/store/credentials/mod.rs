@@ -139,8 +139,8 @@ impl fmt::Display for AuthMethod {
 /// # Errors
 /// When a value is no base64, which no API server lets pass.
 pub fn secret_data(secret: &Object) -> Result<BTreeMap<String, Vec<u8>>, CredentialsError> {
-    let entries = secret.at(&["data"]).and_then(Value::as_object).into_iter().flatten();
-    entries
+    let entries = |field| secret.at(&[field]).and_then(Value::as_object).into_iter().flatten();
+    let mut data: BTreeMap<String, Vec<u8>> = entries("data")
         .map(|(key, value)| {
             let text = value.as_str().unwrap_or_default();
             match STANDARD.decode(text) {
@@ -148,7 +148,14 @@ pub fn secret_data(secret: &Object) -> Result<BTreeMap<String, Vec<u8>>, Credent
                 Err(_) => Err(CredentialsError::of_secret(key, "is no base64")),
             }
         })
-        .collect()
+        .collect::<Result<_, _>>()?;
+    // A folder has no API server that turns it into `data`.
+    data.extend(
+        entries("stringData").map(|(key, value)| {
+            (key.clone(), value.as_str().unwrap_or_default().as_bytes().to_vec())
+        }),
+    );
+    Ok(data)
 }
 
 impl Credentials {

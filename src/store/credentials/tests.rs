@@ -78,6 +78,9 @@ fn a_secret_object_is_decoded() {
     assert_eq!(secret_data(&object("cHc=")).unwrap(), data(&[("password", "pw")]));
     assert_eq!(secret_data(&object("%")).unwrap_err().to_string(), "`password` is no base64");
     assert!(secret_data(&Object::default()).unwrap().is_empty());
+    let mut both = object("cHc=");
+    both.0.insert("stringData".into(), json!({"username": "me"}));
+    assert_eq!(secret_data(&both).unwrap(), data(&[("password", "pw"), ("username", "me")]));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::GitStore;
 use super::batch::{self, Outcome, Prepared};
 use super::branch::Age;
 use super::remote::Pushed;
+use super::transport::Busy;
 use super::trouble::again;
 use crate::core::placement::Change;
 use crate::store::{Applied, Trouble};
@@ -19,6 +20,8 @@ use crate::store::{Applied, Trouble};
 const PAUSE: Duration = Duration::from_millis(20);
 /// Longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(2);
+/// How long a server is left alone at most that asks for it (`Retry-After`).
+const LEFT_ALONE_MAX: Duration = Duration::from_secs(30);
 /// How often a server may say that the branch has moved when it has not, before it is believed to refuse.
 const STUCK_MAX: u32 = 3;
 /// And for how long: somebody may hold the lock of the branch meanwhile.
@@ -88,6 +91,7 @@ impl Work {
             if !may_go_on() {
                 return Err(Trouble::Stopped);
             }
+            let mut rest = Duration::ZERO;
             let old = prepared.old;
             let pushed = store.on_thread(move |branch, _| branch.publish(old, new)).await;
             match pushed {
@@ -133,6 +137,7 @@ impl Work {
                     if times_unsure > UNSURE_MAX {
                         return Err(trouble);
                     }
+                    rest = asked_for(&trouble);
                     unsure = Some(Unsure { new, outcomes: prepared.outcomes });
                 }
                 Err(trouble) => return Err(trouble),
@@ -141,7 +146,7 @@ impl Work {
             if self.attempts >= store.options.attempts_max || spent >= store.options.time_max {
                 return Err(Trouble::Raced { attempts: self.attempts });
             }
-            tokio::time::sleep(pause(self.attempts)).await;
+            tokio::time::sleep(pause(self.attempts).max(rest)).await;
             age = Age::AtMost(Duration::ZERO);
         }
         Ok(())
@@ -220,6 +225,13 @@ impl Work {
             self.result(change, Err(again(trouble)));
         }
     }
+}
+
+/// Returns how long a server has asked to be left alone.
+fn asked_for(trouble: &Trouble) -> Duration {
+    let Trouble::Unreachable(cause) = trouble else { return Duration::ZERO };
+    let asked = cause.downcast_ref::<Busy>().and_then(|busy| busy.retry_after);
+    asked.unwrap_or_default().min(LEFT_ALONE_MAX)
 }
 
 /// Returns how long to wait after so many attempts: a part of a span that grows, by chance, so that those who met once

@@ -207,11 +207,22 @@ fn open(path: &std::path::Path) -> Result<Repository, Failure> {
     let none: [&std::ffi::OsStr; 0] = [];
     match Repository::open_ext(path, RepositoryOpenFlags::NO_SEARCH, none) {
         Ok(repository) => Ok(repository),
+        Err(error) if error.code() == ErrorCode::Owner => bare_of_others(path).ok_or(error.into()),
         Err(error) if error.code() == ErrorCode::NotFound => {
             Err(Trouble::Missing(format!("Git repository at `{}`", path.display())).into())
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Opens a repository that belongs to another user, as on a pod's volume; `None` unless it is bare.
+///
+/// Git and libgit2 refuse that because of what the owner could have put into it: hooks, filters, programs in its settings. None
+/// of them is run here.
+fn bare_of_others(path: &std::path::Path) -> Option<Repository> {
+    let repository = Repository::open_bare(path).ok()?;
+    let is_bare = repository.config().ok()?.get_bool("core.bare").unwrap_or(false);
+    is_bare.then_some(repository)
 }
 
 fn reference(branch: &str) -> String {

@@ -188,7 +188,14 @@ pub(super) fn push(
         Ok(Pushed::Done) | Err(_) => Ok(match status.take() {
             None => Pushed::Done,
             Some(says) if is_race(&says) => Pushed::Raced(Some(says)),
-            Some(says) => Pushed::Refused(with_words(says, words.told())),
+            Some(says) => {
+                let says = with_words(says, words.told());
+                if has_no_room(&says) {
+                    // No rule, and no fault of what was sent: later there may be room.
+                    return Err(Trouble::Other(says).into());
+                }
+                Pushed::Refused(says)
+            }
         }),
         Ok(other) => Ok(other),
     }
@@ -205,6 +212,12 @@ pub(super) fn may_push(repository: &Repository, way: &Way) -> Result<(), Failure
 
 fn with_words(says: String, words: String) -> String {
     if words.is_empty() { says } else { format!("{says}: {words}") }
+}
+
+/// Whether a server says that its disk is full.
+fn has_no_room(says: &str) -> bool {
+    let says = says.to_ascii_lowercase();
+    ["no space left on device", "disk quota exceeded"].iter().any(|full| says.contains(full))
 }
 
 /// Whether what a server says of a reference means that it is not where it was.
@@ -228,6 +241,18 @@ fn is_race(says: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_disk_is_no_rule() {
+        for (says, full) in [
+            ("unpacker error: fatal: write error: No space left on device", true),
+            ("unpacker error: error: file write error: Disk quota exceeded", true),
+            ("unpacker error: fatal: pack exceeds maximum allowed size", false),
+            ("pre-receive hook declined: no space in the title", false),
+        ] {
+            assert_eq!(has_no_room(says), full, "{says}");
+        }
+    }
 
     #[test]
     fn what_a_server_says_of_a_reference_is_a_race_or_a_rule() {

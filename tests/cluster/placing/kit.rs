@@ -1,9 +1,9 @@
 //! What these tests share: Works, Destinations, and a bucket whose objects are files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine as _;
 use flate2::Compression;
@@ -198,6 +198,11 @@ impl World {
 
     pub(super) fn read(&self, path: &str) -> String {
         self.store.read(path)
+    }
+
+    /// When each file in the store was written.
+    pub(super) fn stamps(&self) -> BTreeMap<String, SystemTime> {
+        self.store.stamps()
     }
 
     /// Waits until the store holds these files and no others.

@@ -1,8 +1,10 @@
 //! `bookend reconcile` places Works on a real API server, in a real bucket: versitygw, whose objects are files of a folder.
 
 mod commits;
+mod direct;
 mod kit;
 mod refused;
+mod shown;
 
 use serde_json::json;
 
@@ -80,6 +82,31 @@ fn groups_wait_for_a_destination_stay_where_they_are_and_go_with_it() {
     world.wait_says("one", "Pending", none);
     world.put(&work("one", &groups[..1]));
     world.wait_says("one", "Ready", "All workplacements scheduled successfully");
+}
+
+#[test]
+#[ignore = "needs a cluster and versitygw: tests/cluster/run"]
+fn a_state_store_that_says_another_place_is_written_anew_there() {
+    let world = World::new();
+    let reconciler = world.reconcile();
+    world.destination("dev-1", json!({"env": "dev"}), json!({"path": "dev"}));
+    world.put(&work("one", &[group(".", "dev", &["a.yaml"])]));
+    let files = [
+        "dev/dependencies/kratix-canary-namespace.yaml",
+        "dev/resources/kratix-canary-configmap.yaml",
+        "dev/resources/team-a/vault/one/main/5058f/a.yaml",
+    ];
+    world.wait_files(&files);
+    world.wait_says("one", "Ready", "All workplacements scheduled successfully");
+    world.change("/bucketstatestores/store", json!({"path": "elsewhere"}));
+    // What stands at the old place stays there.
+    let both: Vec<String> =
+        files.iter().flat_map(|file| [file.to_string(), format!("elsewhere/{file}")]).collect();
+    world.wait_files(&both);
+    world.put(&work("one", &[group(".", "dev", &[])]));
+    world.wait_files(&both[..5]);
+    world.wait_says("one", "Ready", "All workplacements scheduled successfully");
+    world.wait_quiet(&reconciler);
 }
 
 #[test]

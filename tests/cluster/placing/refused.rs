@@ -1,20 +1,32 @@
-//! A cluster that refuses what the reconciler writes of a Destination: it is told where it can be, and nothing is tried for ever.
+//! A cluster that refuses what the reconciler writes: it is told where it can be, holds back nothing else, and is not tried for ever.
 
 use serde_json::{Value, json};
 
-use super::World;
+use super::{World, group, work};
 use crate::api::{Api, api};
 
 const DESTINATION: &str = "/apis/platform.kratix.io/v1alpha1/destinations/dev-1";
 const POLICIES: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic";
 
-/// What the API server does not take of the Destination `dev-1`, until this is dropped.
+/// What the API server does not take, until this is dropped.
 struct Refusal(&'static Api);
 
 impl Refusal {
-    /// Has it refuse changes of `destinations` or of `destinations/status` that are not as `allowed`; waits until it does, with
-    /// a change that is not.
+    /// Has it refuse changes of the Destination `dev-1`, of `destinations` or of `destinations/status`, that are not as
+    /// `allowed`; waits until it does, with a change that is not.
     fn of(world: &World, what: &str, allowed: &str, probe: &Value) -> Self {
+        let part = what.strip_prefix("destinations").unwrap();
+        let allowed = format!("object.metadata.name != 'dev-1' || {allowed}");
+        let path = format!("{DESTINATION}{part}?dryRun=All");
+        Self::until(world, ("UPDATE", what, &allowed), ("PATCH", &path, probe))
+    }
+
+    /// Has it refuse what is not as allowed; waits until it refuses the probe.
+    fn until(
+        world: &World,
+        (operation, what, allowed): (&str, &str, &str),
+        (method, path, probe): (&str, &str, &Value),
+    ) -> Self {
         let refusal = Self(api());
         let object = |kind: &str, spec: Value| {
             json!({
@@ -22,15 +34,14 @@ impl Refusal {
                 "metadata": {"name": "refusal"}, "spec": spec,
             })
         };
-        let expression = format!("object.metadata.name != 'dev-1' || {allowed}");
         let policy = object(
             "ValidatingAdmissionPolicy",
             json!({
                 "matchConstraints": {"resourceRules": [{
                     "apiGroups": ["platform.kratix.io"], "apiVersions": ["*"],
-                    "operations": ["UPDATE"], "resources": [what],
+                    "operations": [operation], "resources": [what],
                 }]},
-                "validations": [{"expression": expression, "message": "not today"}],
+                "validations": [{"expression": allowed, "message": "not today"}],
             }),
         );
         let binding = object(
@@ -39,11 +50,8 @@ impl Refusal {
         );
         refusal.0.must("POST", &format!("{POLICIES}ies"), &policy);
         refusal.0.must("POST", &format!("{POLICIES}ybindings"), &binding);
-        let part = what.strip_prefix("destinations").unwrap();
         world.wait_for("the policy to hold", || {
-            let (_, answer) =
-                refusal.0.ask("PATCH", &format!("{DESTINATION}{part}?dryRun=All"), probe);
-            answer.to_string().contains("not today")
+            refusal.0.ask(method, path, probe).1.to_string().contains("not today")
         });
         refusal
     }
@@ -96,4 +104,33 @@ fn a_destination_whose_status_is_refused_is_not_written_again_and_again() {
     world.wait_quiet(&reconciler);
     drop(refusal);
     world.wait_for("the Destination to be ready", || says("TestDocumentsWritten", ""));
+}
+
+#[test]
+#[ignore = "needs a cluster and versitygw: tests/cluster/run"]
+fn a_group_whose_placement_is_refused_is_told_and_holds_back_no_other() {
+    let world = World::new();
+    let quiet = json!({"path": "dev", "initWorkloads": {"enabled": false}});
+    world.destination("dev-1", json!({"env": "dev"}), quiet);
+    let mut probe = work("probe", &[]);
+    probe["kind"] = "WorkPlacement".into();
+    probe["spec"] = json!({"targetDestinationName": "dev-1", "workloads": [{"filepath": "bad/x"}]});
+    let path = "/apis/platform.kratix.io/v1alpha1/namespaces/team-a/workplacements?dryRun=All";
+    let no_bad = "!object.spec.workloads.exists(one, one.filepath.startsWith('bad/'))";
+    let refusal =
+        Refusal::until(&world, ("CREATE", "workplacements", no_bad), ("POST", path, &probe));
+    let _reconciler = world.reconcile();
+    // The first by its id is the bad one.
+    world.put(&work("one", &[group(".", "dev", &["bad/x"]), group("baz", "dev", &["baz/y"])]));
+    let good = "dev/resources/team-a/vault/one/main/73fef/baz/y";
+    world.wait_files(&[good]);
+    world.wait_for("the Work to say so", || {
+        let said = world.says("one").unwrap_or_default();
+        said.0 == "Pending"
+            && said.1.contains("5058f1af8388633f609cadb75a75dc9d")
+            && said.1.contains("not today")
+    });
+    drop(refusal);
+    world.wait_files(&[good, "dev/resources/team-a/vault/one/main/5058f/bad/x"]);
+    world.wait_says("one", "Ready", "All workplacements scheduled successfully");
 }

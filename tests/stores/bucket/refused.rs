@@ -1,9 +1,9 @@
 //! Servers that say no, or nothing.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bookend::store::bucket::{BucketOptions, BucketStore, Timeouts};
 use bookend::store::{Store as _, Trouble};
@@ -94,4 +94,28 @@ async fn a_server_that_never_answers_is_waited_for_no_longer_than_said() {
     let store = BucketStore::open(&address(&text), &keys(KEY_ID, KEY), &options).unwrap();
     let trouble = trouble(&store).await;
     assert!(matches!(trouble, Trouble::Late(limit) if limit == timeouts.request), "{trouble:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_asks_to_be_left_alone_is_asked_again_no_sooner() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (told, asked) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            _ = stream.read(&mut [0; 4096]);
+            let answer = "HTTP/1.1 503 Slow Down\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            _ = stream.write_all(answer.as_bytes());
+            told.send(Instant::now()).unwrap();
+        }
+    });
+    let text = format!("s3://bucket?endpoint=localhost:{port}&insecure=true");
+    let store = BucketStore::open(&address(&text), &keys(KEY_ID, KEY), &options()).unwrap();
+    let trouble = trouble(&store).await;
+    assert!(trouble.may_pass(), "{trouble:?}");
+    let asked: Vec<Instant> = asked.try_iter().collect();
+    assert_eq!(asked.len(), 2, "once, and once again");
+    // Without that it would be a tenth of a second.
+    assert!(asked[1] - asked[0] > Duration::from_millis(900), "{:?}", asked[1] - asked[0]);
 }

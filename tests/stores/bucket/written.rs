@@ -1,9 +1,13 @@
 //! What is written, and what is not.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
-use bookend::core::placement::Content;
+use bookend::core::placement::{Change, Content, Edit};
 use bookend::store::Store as _;
 use bookend::store::bucket::{BucketOptions, BucketStore};
 
@@ -127,4 +131,61 @@ async fn a_bucket_with_versions_gets_none_for_nothing() {
     let other = made(&store, &folder("g", vec![file("g/a", "1")])).await;
     assert_eq!((other.deleted, other.unchanged), (1, 1));
     assert_ne!(other.version, first.version);
+}
+
+/// Passes on all that comes, and does something before the first delete.
+fn before_the_first_delete(server: u16, then: impl Fn() + Send + Sync + 'static) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let then = Arc::new((AtomicBool::new(true), then));
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let (mut client, then) = (client.unwrap(), then.clone());
+            let mut server = TcpStream::connect(("127.0.0.1", server)).unwrap();
+            let (mut back, mut to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+            thread::spawn(move || std::io::copy(&mut back, &mut to));
+            thread::spawn(move || {
+                let mut buffer = [0; 8192];
+                while let Ok(read @ 1..) = client.read(&mut buffer) {
+                    if buffer.starts_with(b"DELETE ") && then.0.swap(false, Ordering::SeqCst) {
+                        (then.1)();
+                    }
+                    server.write_all(&buffer[..read]).unwrap();
+                }
+            });
+        }
+    });
+    port
+}
+
+fn part(of: &str, text: Option<&str>) -> Change {
+    let content = text.map(|text| vec![Content::Bytes(text.as_bytes().into())]);
+    let edits = vec![Edit::Part { at: at("all.yaml"), of: of.to_owned(), content }];
+    Change { edits, ..Change::default() }
+}
+
+#[tokio::test]
+#[ignore = "needs versitygw: tests/stores/run"]
+async fn a_file_of_many_is_not_deleted_when_somebody_has_written_into_it_meanwhile() {
+    let files = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(files.path(), &Options::default());
+    gateway.bucket("bucket");
+    let other = Arc::new(open(&gateway, "bucket"));
+    made(&other, &part("a", Some("kind: A"))).await;
+    let port = before_the_first_delete(gateway.port, {
+        let other = other.clone();
+        move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            // It has read what is about to be deleted.
+            runtime.unwrap().block_on(made(&other, &part("b", Some("kind: B"))));
+        }
+    });
+    let text = format!("s3://bucket?endpoint=localhost:{port}&insecure=true");
+    let store = BucketStore::open(&address(&text), &keys(KEY_ID, KEY), &options()).unwrap();
+    let applied = made(&store, &part("a", None)).await;
+    assert_eq!((applied.attempts, applied.written, applied.deleted), (2, 1, 0));
+    let all = [("all.yaml".to_owned(), b"# bookend part: b\n---\nkind: B\n".to_vec())];
+    assert_eq!(gateway.objects("bucket"), all);
+    assert_eq!(made(&store, &part("b", None)).await.deleted, 1);
+    assert_eq!(gateway.objects("bucket"), []);
 }

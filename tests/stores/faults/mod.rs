@@ -6,6 +6,7 @@
 mod kills;
 mod servers;
 mod site;
+mod stopped;
 
 use std::collections::BTreeMap;
 use std::fs;

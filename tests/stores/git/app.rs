@@ -1,12 +1,16 @@
 //! A GitHub App: tokens are asked for, kept, and renewed.
 
 use std::process::{Command, Stdio};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use bookend::core::placement::{Change, Content, Edit, StorePath};
 use bookend::store::Trouble;
 use bookend::store::credentials::{Credentials, Secret};
+use bookend::store::git::{CommitSettings, Commits};
+use bookend::store::group::{Group, Limits};
+use bookend::store::open::{Options, open};
 use jiff::Timestamp;
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 
@@ -127,6 +131,59 @@ fn a_token_is_renewed_before_its_end_and_when_it_is_refused() {
         assert!(matches!(cause, Trouble::Credentials(_)), "{cause:?}");
         assert_eq!(requests(&https, TOKENS), 6, "tried again once");
     });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs ssh-keygen: tests/stores/run"]
+async fn many_writers_at_once_ask_for_one_token_and_for_the_next_before_its_end() {
+    const WRITERS: usize = 32;
+    /// Renewed so long before its end.
+    const SPARE: Duration = Duration::from_secs(5 * 60);
+    let https = Https::start();
+    let remote = Repository::with_commit(https.root.path().join("one.git"));
+    remote.git(&["config", "http.receivepack", "true"]);
+    grant(&https, 1, "first", SPARE + Duration::from_secs(15));
+    grant(&https, 1, "second", Duration::from_secs(3600));
+    let scratch = tempfile::tempdir().unwrap();
+    let commits = Commits::new(CommitSettings::default()).unwrap();
+    let mut options = Options::new(scratch.path(), commits);
+    options.authorities = https.settings.authorities.clone();
+    let address = format!("git+{}#main", https.server.url("one.git")).parse().unwrap();
+    let store = open(&address, &app(&key("PEM").0, None), &options).unwrap();
+    // As in a reconciler: what comes while the store is busy goes with the next batch; one change each, so that there are many.
+    let limits = Limits { changes_max: 8, ..Limits::default() };
+    let group = Group::over(store, limits, || true, |_| {});
+    let write = |name: String| {
+        let at = StorePath::exact(&format!("{name}/f")).unwrap();
+        let content = Some(Content::Bytes(name.as_bytes().into()));
+        let edits = vec![Edit::Whole { at, content }];
+        group.submit(Change { name, edits, ..Change::default() })
+    };
+    let all = futures::future::join_all((0..WRITERS).map(|number| write(format!("w{number}"))));
+    assert!(all.await.iter().all(Result::is_ok));
+    assert_eq!(requests(&https, TOKENS), 1);
+    let mut more = 0;
+    let begun = Instant::now();
+    while requests(&https, TOKENS) == 1 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it is kept to its end");
+        write(format!("more{more}")).await.unwrap();
+        more += 1;
+    }
+    let all = futures::future::join_all((0..WRITERS).map(|number| write(format!("x{number}"))));
+    assert!(all.await.iter().all(Result::is_ok));
+    assert_eq!(requests(&https, TOKENS), 2);
+    // Nobody was refused meanwhile: each has asked with the one, then with the other.
+    let mut shown: Vec<String> = https
+        .server
+        .seen()
+        .iter()
+        .filter(|seen| !seen.request.starts_with(TOKENS))
+        .map(|seen| seen.headers["authorization"].clone())
+        .collect();
+    shown.dedup();
+    assert_eq!(shown, [with("first"), with("second")]);
+    let files = remote.git(&["ls-tree", "-r", "--name-only", "main"]);
+    assert_eq!(files.lines().count(), 1 + 2 * WRITERS + more);
 }
 
 #[test]

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use bookend::core::placement::{Change, Content, Edit, StorePath};
 use bookend::store::credentials::{Credentials, Secret};
 use bookend::store::git::{CommitSettings, Commits};
 use bookend::store::open::{AnyStore, Options, open};
+use bookend::store::{Store as _, Trouble};
 
 use super::{BASIC, Https, basic};
 use crate::remotes::repository::Repository;
@@ -74,4 +76,30 @@ fn are_sound(repositories: &Mutex<BTreeMap<String, Repository>>) {
     for repository in repositories.values() {
         repository.is_sound();
     }
+}
+
+#[tokio::test]
+#[ignore = "needs root: tests/stores/run"]
+async fn a_bare_repository_of_another_user_is_written_and_a_checkout_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let bare = Repository::empty(folder.path().join("bare.git"));
+    let checkout = Repository::empty(folder.path().join("checkout"));
+    checkout.git(&["config", "core.bare", "false"]);
+    for of in ["bare.git", "checkout"] {
+        for entry in walkdir::WalkDir::new(folder.path().join(of)) {
+            std::os::unix::fs::chown(entry.unwrap().path(), Some(12_345), Some(12_345)).unwrap();
+        }
+    }
+    let write = async |repository: &Repository| {
+        let address = format!("git+file://{}#main", repository.path.display()).parse().unwrap();
+        let options = options(folder.path());
+        let store = open(&address, &Credentials::Ambient, &options).unwrap();
+        let content = Some(Content::Bytes(b"1".as_slice().into()));
+        let edits = vec![Edit::Whole { at: StorePath::exact("a").unwrap(), content }];
+        let change = Change { name: "x".into(), edits, ..Change::default() };
+        store.apply(&[change], &|| true).await.remove(0)
+    };
+    assert_eq!(write(&bare).await.unwrap().written, 1);
+    let trouble = write(&checkout).await.unwrap_err().trouble;
+    assert!(matches!(trouble, Trouble::Forbidden(_)), "{trouble:?}");
 }

@@ -1,11 +1,15 @@
 //! https: servers that refuse, stall, hang up, or say too much.
 
 use std::thread;
+use std::time::{Duration, Instant};
 
+use bookend::core::placement::{Change, Content, Edit, StorePath};
 use bookend::exit::chain;
-use bookend::store::Trouble;
 use bookend::store::credentials::{Credentials, Secret};
 use bookend::store::git::transport::{Busy, Limits, Settings};
+use bookend::store::git::{CommitSettings, Commits};
+use bookend::store::open::{Options, open};
+use bookend::store::{Store as _, Trouble};
 
 use super::{BASIC, Https, basic, blocking, cause_of_fetch, noise, short};
 use crate::remotes::https::Then;
@@ -70,6 +74,29 @@ fn each_answer_has_its_meaning() {
         assert_eq!((busy.status, busy.retry_after.unwrap().as_secs()), (503, 7));
         scratch.fetch().unwrap();
     });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_asks_to_be_left_alone_in_a_push_is_pushed_to_after_that() {
+    let https = Https::start();
+    let remote = Repository::with_commit(https.root.path().join("one.git"));
+    remote.git(&["config", "http.receivepack", "true"]);
+    let scratch = tempfile::tempdir().unwrap();
+    let mut options =
+        Options::new(scratch.path(), Commits::new(CommitSettings::default()).unwrap());
+    options.authorities = https.settings.authorities.clone();
+    let address = format!("git+{}#main", https.server.url("one.git")).parse().unwrap();
+    let store = open(&address, &Credentials::Ambient, &options).unwrap();
+    https.server.answer("POST /one.git/git-receive-pack", 1, 503, &[("retry-after", "1")], "");
+    let edits = vec![Edit::Whole {
+        at: StorePath::exact("a").unwrap(),
+        content: Some(Content::Bytes(b"1".as_slice().into())),
+    }];
+    let begun = Instant::now();
+    let change = Change { name: "x".into(), edits, ..Change::default() };
+    let applied = store.apply(&[change], &|| true).await.remove(0).unwrap();
+    assert_eq!((applied.attempts, applied.written), (2, 1));
+    assert!(begun.elapsed() >= Duration::from_secs(1), "{:?}", begun.elapsed());
 }
 
 #[test]

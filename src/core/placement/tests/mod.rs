@@ -91,6 +91,7 @@ struct Scene {
     placements: Vec<PlacementSeen>,
     folders: Folders,
     taken: Vec<String>,
+    refused: Vec<(String, String)>,
     chooser: Chooser,
 }
 
@@ -102,6 +103,7 @@ impl Scene {
             placements: Vec::new(),
             folders: Folders::default(),
             taken: Vec::new(),
+            refused: Vec::new(),
             chooser: Chooser::Stable,
         }
     }
@@ -113,6 +115,7 @@ impl Scene {
             placements: &self.placements,
             folders: &self.folders,
             taken: &self.taken,
+            refused: &self.refused,
             chooser: self.chooser,
             now: now(),
         })

@@ -269,3 +269,16 @@ fn two_groups_with_one_short_id_have_two_names_and_two_folders() {
     assert!(scene.placements[0].name.starts_with("redis-r1-main-1a2b3.a-"));
     assert!(!scene.taken.contains(&scene.placements[0].name));
 }
+
+#[test]
+fn what_the_cluster_does_not_take_is_told_and_holds_back_no_other_group() {
+    let mut scene = Scene::new(work(&[group("g", "dev"), group("h", "dev")]), &[env("a", "dev")]);
+    scene.refused = vec![("g".into(), "too large".into())];
+    scene.settle();
+    assert_eq!(scene.places(), ["h@a"]);
+    assert_eq!(scene.work_says("Ready"), "-FailedToScheduleWorkloads");
+    assert!(scene.work.status["conditions"].to_string().contains("[g]: too large"));
+    scene.refused.clear();
+    scene.settle();
+    assert_eq!(scene.places(), ["g@a", "h@a"]);
+}

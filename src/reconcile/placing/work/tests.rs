@@ -44,6 +44,7 @@ fn what_could_not_be_made_has_no_folder_and_what_was_made_keeps_it() {
             placements: &[],
             folders: &placing.caches().folders,
             taken: &[],
+            refused: &[],
             chooser: Chooser::Stable,
             now: jiff::Timestamp::UNIX_EPOCH,
         });

@@ -37,6 +37,8 @@ pub(super) struct State {
     pub no_conditions: AtomicBool,
     /// What somebody else writes before the next write.
     intruder: Mutex<Option<(Path, String)>>,
+    /// And what before the next look that asks for no content.
+    looked_at: Mutex<Option<(Path, String)>>,
 }
 
 impl Default for State {
@@ -51,6 +53,7 @@ impl Default for State {
             no_metadata: AtomicBool::default(),
             no_conditions: AtomicBool::default(),
             intruder: Mutex::default(),
+            looked_at: Mutex::default(),
         }
     }
 }
@@ -96,6 +99,10 @@ impl Fake {
 
     pub(super) fn interfere(&self, key: &str, text: &str) {
         *self.intruder.lock().unwrap() = Some((Path::from(key), text.to_owned()));
+    }
+
+    pub(super) fn interfere_with_a_look(&self, key: &str, text: &str) {
+        *self.looked_at.lock().unwrap() = Some((Path::from(key), text.to_owned()));
     }
 
     fn operation(&self) -> Result<()> {
@@ -181,6 +188,10 @@ impl ObjectStore for Fake {
 
     async fn get_opts(&self, at: &Path, options: GetOptions) -> Result<GetResult> {
         self.reads.fetch_add(1, Ordering::Relaxed);
+        let intruder = self.looked_at.lock().unwrap().take_if(|_| options.head);
+        if let Some((key, text)) = intruder {
+            self.inner.put(&key, text.into()).await?;
+        }
         let mut found = self.inner.get_opts(at, options).await?;
         self.tag(&mut found.meta);
         Ok(found)
