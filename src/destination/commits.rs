@@ -130,9 +130,9 @@ mod tests {
     #[test]
     fn the_key_is_in_the_secret_that_is_named() {
         let named = |name: &str, namespace: &str| {
-            let mut texts = CommitTexts::default();
-            texts.signing_key_secret_ref =
+            let signing_key_secret_ref =
                 SecretName { name: name.into(), namespace: namespace.into() };
+            let texts = CommitTexts { signing_key_secret_ref, ..CommitTexts::default() };
             signing_secret(&texts, "platform").map(|key| (key.namespace.unwrap(), key.name))
         };
         assert_eq!(named("", ""), None);
