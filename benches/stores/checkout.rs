@@ -71,10 +71,13 @@ fn write(arguments: &Arguments, clone: &Path, writer: usize, begun: Instant) -> 
     figures
 }
 
-/// Fetches, resets, writes, commits and pushes; `false` when somebody else was first.
+/// Fetches, resets, writes, commits and pushes; `false` when somebody else was first, or the fetch failed.
 fn once(arguments: &Arguments, clone: &Path, writer: usize, round: usize) -> bool {
     let fetch = ["fetch", "-q", "origin", "main", "--depth=1", "--no-tags", "--force", "--prune"];
-    assert!(ask(arguments, clone, &fetch), "fetch");
+    // A fetch that fails, which happens now and then, is a try in vain.
+    if !ask(arguments, clone, &fetch) {
+        return false;
+    }
     assert!(ask(arguments, clone, &["reset", "-q", "--hard", "origin/main"]), "reset");
     assert!(ask(arguments, clone, &["clean", "-ffdxq"]), "clean");
     let at = folder(writer);

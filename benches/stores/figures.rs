@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 pub(crate) struct Figures {
     /// How long each commit took, in milliseconds, from when it was wanted to when it was there.
     pub(crate) waits: Vec<f64>,
+    /// How many of them each writer made.
+    pub(crate) each: Vec<u64>,
     pub(crate) attempts: u64,
     /// Seconds in which all was done, without the start.
     pub(crate) seconds: f64,
@@ -18,11 +20,17 @@ pub(crate) struct Figures {
 impl Figures {
     pub(crate) fn add(&mut self, wait: Duration, attempts: u32) {
         self.waits.push(wait.as_secs_f64() * 1000.0);
+        if self.each.is_empty() {
+            self.each.push(0);
+        }
+        self.each[0] += 1;
         self.attempts += u64::from(attempts);
     }
 
     pub(crate) fn join(&mut self, other: Self) {
         self.waits.extend(other.waits);
+        // One that made none counts, too.
+        self.each.extend(if other.each.is_empty() { vec![0] } else { other.each });
         self.attempts += other.attempts;
         self.seconds = self.seconds.max(other.seconds);
         self.peak_kib = self.peak_kib.max(other.peak_kib);
@@ -31,15 +39,16 @@ impl Figures {
     /// Tells the process that started this one.
     pub(crate) fn print(mut self) {
         self.peak_kib = self.peak_kib.max(own_peak());
-        let Self { waits, attempts, seconds, peak_kib } = self;
-        println!("{}", json!({"w": waits, "a": attempts, "s": seconds, "p": peak_kib}));
+        let Self { waits, each, attempts, seconds, peak_kib } = self;
+        println!("{}", json!({"w": waits, "e": each, "a": attempts, "s": seconds, "p": peak_kib}));
     }
 
     pub(crate) fn read(text: &str) -> Self {
         let value: Value = serde_json::from_str(text).unwrap_or_else(|_| panic!("figures: {text}"));
-        let waits = value["w"].as_array().unwrap().iter().map(|wait| wait.as_f64().unwrap());
+        let list = |key: &str| value[key].as_array().unwrap().iter();
         Self {
-            waits: waits.collect(),
+            waits: list("w").map(|wait| wait.as_f64().unwrap()).collect(),
+            each: list("e").map(|count| count.as_u64().unwrap()).collect(),
             attempts: value["a"].as_u64().unwrap(),
             seconds: value["s"].as_f64().unwrap(),
             peak_kib: value["p"].as_u64().unwrap(),

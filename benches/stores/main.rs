@@ -1,8 +1,9 @@
 //! Commits per second into a Git repository: many writers of one process, of processes of their own, and the checkout way
 //! with the git program.
 //!
-//! `cargo bench --bench stores` runs it, about seven minutes; `-- --write` puts the tables into docs/benchmarks.md. It needs git,
-//! unshare and ip; as root it has loopback for itself and so can count the bytes that went over it. Measure on an idle machine.
+//! `cargo bench --bench stores` runs it, about ten minutes; `-- --write` puts the rows that were run into docs/benchmarks.md, in
+//! place of those of the same name. It needs git, unshare and ip; as root it has loopback for itself and so can count the bytes that
+//! went over it, and starts an API server there (`tests/cluster/up`) for rows with a Lease. Measure on an idle machine.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,6 +18,7 @@
 
 mod checkout;
 mod figures;
+mod lease;
 mod repository;
 mod table;
 mod writers;
@@ -38,7 +40,7 @@ struct Arguments {
     /// Seconds of each row
     #[arg(long, default_value_t = 6.0)]
     seconds: f64,
-    /// Only rows whose name has one of these words
+    /// Only rows whose name has all of these words
     #[arg(long, num_args = 0..)]
     only: Vec<String>,
     /// Sizes of repositories, in files
@@ -60,16 +62,17 @@ struct Arguments {
     url: String,
     #[arg(long, hide = true)]
     authority: Option<PathBuf>,
-    /// The file that is locked by who is on
+    /// Whether writers take turns by a Lease
     #[arg(long, hide = true)]
-    turn: Option<PathBuf>,
+    lease: bool,
     /// Number of the first writer
     #[arg(long, hide = true, default_value_t = 0)]
     first: usize,
     #[arg(long, hide = true, default_value_t = 1)]
     count: usize,
-    #[arg(long, hide = true, default_value_t = 100)]
-    folders: usize,
+    /// Into how many files 50 MB are put
+    #[arg(long, hide = true, default_value_t = 5_000)]
+    parts: usize,
 }
 
 /// What a process is to do.
@@ -79,10 +82,18 @@ enum Role {
     Grouped,
     /// One writer.
     Alone,
+    /// One writer that begins with nothing for each commit, as a pod does.
+    Pod,
     /// Writers with a checkout each.
     Checkout,
-    /// 5,000 files of 10 kB in one change.
+    /// 50 MB in one change.
     Large,
+}
+
+impl Arguments {
+    fn is_wanted(&self, name: &str) -> bool {
+        self.only.iter().all(|word| name.contains(word.as_str()))
+    }
 }
 
 fn main() {
@@ -90,7 +101,7 @@ fn main() {
     match arguments.role {
         Some(Role::Checkout) => checkout::run(&arguments).print(),
         Some(Role::Grouped) => writers::grouped(&arguments).print(),
-        Some(Role::Alone) => writers::alone(&arguments).print(),
+        Some(Role::Alone | Role::Pod) => writers::alone(&arguments).print(),
         Some(Role::Large) => writers::large(&arguments).print(),
         None if !arguments.inside && into_own_network() => {}
         None => table::run(&arguments),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::figures::{Figures, loopback};
+use crate::lease::ControlPlane;
 use crate::remotes::certificates::Authority;
 use crate::remotes::https::Server;
 use crate::repository::make;
@@ -12,13 +13,17 @@ use crate::{Arguments, Role};
 const START: &str = "<!-- stores -->";
 const END: &str = "<!-- end of stores -->";
 
-/// Who writes.
-const WAYS: [(&str, Role, bool); 4] = [
+/// Who writes, and whether in turns by a Lease.
+const WAYS: [(&str, Role, bool); 5] = [
     ("one process", Role::Grouped, false),
-    ("processes, in turns", Role::Alone, true),
+    ("processes, by a Lease", Role::Alone, true),
+    ("pods, by a Lease", Role::Pod, true),
     ("processes, racing", Role::Alone, false),
     ("checkout", Role::Checkout, false),
 ];
+
+const HEAD: &str = "| | commits/s | commits | p50 ms | p99 ms | attempts | of one writer | peak MiB | kB per commit |\n\
+                    | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n";
 
 pub(crate) fn run(arguments: &Arguments) {
     let folder = tempfile::tempdir().unwrap();
@@ -26,17 +31,24 @@ pub(crate) fn run(arguments: &Arguments) {
     let pem = folder.path().join("authority.pem");
     std::fs::write(&pem, authority.pem()).unwrap();
     let server = Server::start(folder.path(), &authority.certify("localhost", false));
-    let mut table = String::from(
-        "| | commits/s | p50 ms | p99 ms | attempts | peak MiB | kB moved per commit |\n| --- | --- | --- | --- | --- | --- | --- |\n",
-    );
+    // Beside other clusters there may be no port for it; in a network of its own there is.
+    let start = || ControlPlane::start(folder.path().join("control-plane"));
+    let plane = arguments.inside.then(start).flatten();
+    let tell = |line: &str| {
+        println!("{line}");
+        if arguments.write {
+            put(line);
+        }
+    };
     let mut number = 0;
     for files in &arguments.files {
         for scheme in ["https", "file"] {
             for writers in &arguments.writers {
-                for (way, role, in_turns) in WAYS {
+                for (way, role, by_lease) in WAYS {
                     let name = format!("{files} files, {scheme}, {writers} writers, {way}");
-                    let is_wanted = |word: &String| name.contains(word.as_str());
-                    if !arguments.only.is_empty() && !arguments.only.iter().all(is_wanted) {
+                    // On one machine without a network nobody runs pods.
+                    let can_be = !by_lease || (scheme == "https" && plane.is_some());
+                    if !can_be || !arguments.is_wanted(&name) {
                         continue;
                     }
                     number += 1;
@@ -44,41 +56,41 @@ pub(crate) fn run(arguments: &Arguments) {
                     let row = Row {
                         url: url(scheme, &server, &repository.path),
                         authority: (scheme == "https").then(|| pem.clone()),
-                        turn: in_turns.then(|| folder.path().join("turn")),
+                        lease: plane.as_ref().filter(|_| by_lease).map(ControlPlane::kubeconfig),
                         role,
+                        parts: 0,
                         writers: *writers,
                         seconds: arguments.seconds,
                     };
                     let line = line(&name, &row.run(), scheme == "https");
                     repository.is_sound();
-                    println!("{line}");
-                    table.push_str(&format!("{line}\n"));
+                    tell(&line);
                     std::fs::remove_dir_all(&repository.path).unwrap();
                 }
             }
         }
     }
-    if arguments.only.is_empty() || arguments.only.iter().any(|word| word == "50 MB") {
-        for scheme in ["https", "file"] {
+    for scheme in ["https", "file"] {
+        for (parts, of) in [(5_000, "5,000 files"), (1, "one file")] {
+            let name = format!("50 MB in {of} at once, {scheme}");
+            if !arguments.is_wanted(&name) {
+                continue;
+            }
             let repository = make(&folder.path().join("large.git"), 300);
             let row = Row {
                 url: url(scheme, &server, &repository.path),
                 authority: (scheme == "https").then(|| pem.clone()),
-                turn: None,
+                lease: None,
                 role: Role::Large,
+                parts,
                 writers: 1,
                 seconds: 0.0,
             };
-            let name = format!("50 MB in 5,000 files at once, {scheme}");
             let line = line(&name, &row.run(), scheme == "https");
             repository.is_sound();
-            println!("{line}");
-            table.push_str(&format!("{line}\n"));
+            tell(&line);
             std::fs::remove_dir_all(&repository.path).unwrap();
         }
-    }
-    if arguments.write {
-        put(&table);
     }
 }
 
@@ -92,8 +104,10 @@ fn url(scheme: &str, server: &Server, path: &Path) -> String {
 struct Row {
     url: String,
     authority: Option<PathBuf>,
-    turn: Option<PathBuf>,
+    /// The kubeconfig of where the Lease is.
+    lease: Option<PathBuf>,
     role: Role,
+    parts: usize,
     writers: usize,
     seconds: f64,
 }
@@ -102,7 +116,8 @@ impl Row {
     /// Returns what was done, and the bytes that were moved.
     fn run(&self) -> (Figures, u64) {
         let before = loopback();
-        let processes = if self.role == Role::Alone { self.writers } else { 1 };
+        let is_alone = matches!(self.role, Role::Alone | Role::Pod);
+        let processes = if is_alone { self.writers } else { 1 };
         let count = self.writers / processes;
         let children: Vec<Child> = (0..processes).map(|first| self.start(first, count)).collect();
         let mut all = Figures::default();
@@ -118,17 +133,19 @@ impl Row {
         let role = match self.role {
             Role::Grouped => "grouped",
             Role::Alone => "alone",
+            Role::Pod => "pod",
             Role::Checkout => "checkout",
             Role::Large => "large",
         };
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--role", role, "--url", &self.url, "--seconds", &self.seconds.to_string()]);
         command.args(["--first", &first.to_string(), "--count", &count.to_string()]);
+        command.args(["--parts", &self.parts.to_string()]);
         if let Some(file) = &self.authority {
             command.arg("--authority").arg(file);
         }
-        if let Some(file) = &self.turn {
-            command.arg("--turn").arg(file);
+        if let Some(file) = &self.lease {
+            command.arg("--lease").env("KUBECONFIG", file);
         }
         command.stdout(Stdio::piped()).spawn().unwrap()
     }
@@ -140,21 +157,31 @@ fn line(name: &str, (figures, bytes): &(Figures, u64), is_moved: bool) -> String
         true => format!("{:.1}", *bytes as f64 / 1000.0 / commits),
         false => String::new(),
     };
+    let each = figures.each.iter();
     format!(
-        "| {name} | {:.1} | {:.0} | {:.0} | {:.2} | {:.0} | {moved} |",
+        "| {name} | {:.1} | {commits:.0} | {:.0} | {:.0} | {:.2} | {}-{} | {:.0} | {moved} |",
         commits / figures.seconds,
         figures.wait(0.5),
         figures.wait(0.99),
         figures.attempts as f64 / commits,
+        each.clone().min().unwrap(),
+        each.max().unwrap(),
         figures.peak_kib as f64 / 1024.0,
     )
 }
 
-/// Puts the table into the document.
-fn put(table: &str) {
+/// Puts a row into the table of the document, in place of one of that name if there is one.
+fn put(line: &str) {
     let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/benchmarks.md");
     let text = std::fs::read_to_string(&document).unwrap();
     let (before, rest) = text.split_once(START).expect("the mark in docs/benchmarks.md");
-    let (_, after) = rest.split_once(END).expect("the end mark in docs/benchmarks.md");
-    std::fs::write(document, format!("{before}{START}\n{table}{END}{after}")).unwrap();
+    let (old, after) = rest.split_once(END).expect("the end mark in docs/benchmarks.md");
+    let mut rows: Vec<&str> = old.lines().filter(|line| line.starts_with('|')).skip(2).collect();
+    let name = |row: &str| row.split('|').nth(1).map(str::to_owned);
+    match rows.iter_mut().find(|row| name(row) == name(line)) {
+        Some(row) => *row = line,
+        None => rows.push(line),
+    }
+    let table: String = rows.iter().map(|row| format!("{row}\n")).collect();
+    std::fs::write(document, format!("{before}{START}\n{HEAD}{table}{END}{after}")).unwrap();
 }

@@ -1,11 +1,14 @@
 //! Writers with a `GitStore`: of one process, grouped, and alone.
 
 use std::fs::File;
+use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bookend::cluster::live::{LiveCluster, RetryPolicy};
 use bookend::core::placement::{Change, Content, Edit, File as Put, StorePath};
+use bookend::destination::lease;
 use bookend::store::Store as _;
 use bookend::store::credentials::Credentials;
 use bookend::store::git::{CommitSettings, Commits};
@@ -13,9 +16,10 @@ use bookend::store::group::{Group, Limits};
 use bookend::store::open::{AnyStore, Options, open};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::Arguments;
 use crate::figures::Figures;
+use crate::lease::NAMESPACE;
 use crate::repository::{folder, output_files};
+use crate::{Arguments, Role};
 
 /// A runtime like that of the reconciler, or with one thread like that of a step.
 fn runtime(threads: usize) -> Runtime {
@@ -78,12 +82,16 @@ pub(crate) fn grouped(arguments: &Arguments) -> Figures {
     })
 }
 
-/// One writer, which takes its turn by a lock of a file when there is one.
+/// One writer of a process of its own, which takes its turn by a Lease when there is one.
 pub(crate) fn alone(arguments: &Arguments) -> Figures {
+    let is_pod = arguments.role == Some(Role::Pod);
     runtime(1).block_on(async {
-        let store = store(arguments);
-        store.list(&StorePath::exact("nowhere").unwrap()).await.unwrap();
-        let turn = arguments.turn.as_ref().map(|path| Arc::new(File::create(path).unwrap()));
+        let mut known = None;
+        if !is_pod {
+            let store = store(arguments);
+            store.list(&StorePath::exact("nowhere").unwrap()).await.unwrap();
+            known = Some((store, cluster(arguments).await));
+        }
         let mut figures = Figures::default();
         let begun = Instant::now();
         let end = begun + Duration::from_secs_f64(arguments.seconds);
@@ -91,39 +99,61 @@ pub(crate) fn alone(arguments: &Arguments) -> Figures {
         while Instant::now() < end {
             round += 1;
             let wanted = Instant::now();
-            if let Some(turn) = turn.clone() {
-                tokio::task::spawn_blocking(move || turn.lock()).await.unwrap().unwrap();
-            }
-            let results = store.apply(&[change(arguments.first, round)], &|| true).await;
-            if let Some(turn) = &turn {
-                turn.unlock().unwrap();
-            }
+            let (store, cluster) = match known.take() {
+                Some(known) => known,
+                None => (store(arguments), cluster(arguments).await),
+            };
+            let change = [change(arguments.first, round)];
+            let write = store.apply(&change, &|| true);
+            let results = match &cluster {
+                None => write.await,
+                Some(cluster) => {
+                    let name = lease::name_of(&arguments.url);
+                    let times = lease::Times::default();
+                    let mut queue = lease::Queue::new(cluster, NAMESPACE, &name, "writer", times);
+                    assert!(queue.take(store.prefetch()).await, "waited for too long");
+                    queue.with(write).await
+                }
+            };
             let applied = results.into_iter().next().unwrap().unwrap();
             figures.add(wanted.elapsed(), applied.attempts);
+            if !is_pod {
+                known = Some((store, cluster));
+            }
         }
         figures.seconds = begun.elapsed().as_secs_f64();
         figures
     })
 }
 
-/// 50 MB that cannot be packed smaller, in 5,000 files of a folder on the disk, as one change.
+/// Where the Lease is by which writers take turns.
+async fn cluster(arguments: &Arguments) -> Option<LiveCluster> {
+    match arguments.lease {
+        true => Some(LiveCluster::connect(RetryPolicy::default()).await.unwrap()),
+        false => None,
+    }
+}
+
+/// 50 MB that cannot be packed smaller, in files of a folder on the disk, as one change.
 pub(crate) fn large(arguments: &Arguments) -> Figures {
     let source = tempfile::tempdir().unwrap();
     let root = Arc::new(source.path().to_owned());
     let at = StorePath::exact("resources/large").unwrap();
     let mut state = 88_172_645_463_325_252_u64;
     let mut files = Vec::new();
-    for index in 0..5_000 {
+    let size = 50_000_000 / arguments.parts;
+    for index in 0..arguments.parts {
         let path = PathBuf::from(format!("file-{index}"));
-        let mut bytes = Vec::with_capacity(10_000);
-        while bytes.len() < 10_000 {
+        // No more than a piece is held: the peak is to be the store's.
+        let mut file = BufWriter::new(File::create(root.join(&path)).unwrap());
+        for _ in 0..size / 8 {
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
-            bytes.extend_from_slice(&state.to_le_bytes());
+            file.write_all(&state.to_le_bytes()).unwrap();
         }
-        std::fs::write(root.join(&path), &bytes).unwrap();
-        let content = Content::Disk { root: root.clone(), path, bytes: bytes.len() as u64 };
+        file.flush().unwrap();
+        let content = Content::Disk { root: root.clone(), path, bytes: size as u64 };
         files.push(Put { at: at.join(&format!("file-{index}")).unwrap(), content });
     }
     let edits = vec![Edit::Folder { at, files }];

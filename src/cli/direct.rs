@@ -168,7 +168,9 @@ impl Job<'_> {
     ) -> Result<Option<Exit>, AnyFault> {
         let Self { context, writer, ask, .. } = self;
         if self.args.preview.preview {
-            let published = direct::survey(context, writer, ask, &to).await?;
+            let survey = direct::survey(context, writer, ask, &to);
+            let surveyed = is_stopped.within(Duration::ZERO, survey).await;
+            let Some(published) = surveyed.transpose()? else { return Ok(None) };
             print(&told(&published, &to, self.args.output))?;
             return Ok(Some(Exit::Done));
         }
@@ -182,7 +184,8 @@ impl Job<'_> {
                 let times = lease::Times::default();
                 let instance = stores::instance();
                 let mut queue = lease::Queue::new(cluster, namespace, &name, &instance, times);
-                if is_stopped.within(Duration::ZERO, queue.take()).await.is_none() {
+                let turn = queue.take(to.store.prefetch());
+                if is_stopped.within(Duration::ZERO, turn).await.is_none() {
                     let _ = tokio::time::timeout(GRACE_LEASE, queue.leave()).await;
                     return Ok(None);
                 }

@@ -54,6 +54,12 @@ pub trait Store: Send + Sync {
         may_go_on: &(dyn Fn() -> bool + Send + Sync),
     ) -> impl Future<Output = Vec<Result<Applied, StoreError>>> + Send;
 
+    /// Gets ahead what takes long and does not depend on what others write meanwhile, for who has to wait before [`Store::apply`].
+    /// What fails here fails again then, and is told then.
+    fn prefetch(&self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+
     /// Makes sure, as far as that can be told without a trace in the store, that it is there and that it can be written.
     fn check(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

@@ -159,6 +159,13 @@ impl Store for AnyStore {
         }
     }
 
+    async fn prefetch(&self) {
+        match self {
+            Self::Git(store) => store.prefetch().await,
+            Self::Dir(_) | Self::Bucket(_) => {}
+        }
+    }
+
     async fn check(&self) -> Result<(), StoreError> {
         match self {
             Self::Dir(store) => store.check().await,

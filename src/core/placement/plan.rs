@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::conditions;
+use crate::contract::placement::work;
+
 pub use crate::core::workflow::Event;
 
 /// What to do for one Work. Nothing in it waits for anything else in it but this: [`Plan::finalizers`] that hold the Work come
@@ -38,6 +41,11 @@ impl Plan {
     /// Whether nothing is to be done.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether nothing is wrong with the Work, and something has yet to be written.
+    pub fn says_pending(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| conditions::is(status, &work::READY_PENDING))
     }
 }
 

@@ -9,6 +9,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::pin::pin;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -101,7 +102,7 @@ impl<'a, C: Cluster> Queue<'a, C> {
 
     /// Does `work` when it is our turn, renews the Lease meanwhile and gives it back.
     pub async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
-        self.take().await;
+        self.take(async {}).await;
         self.with(work).await
     }
 
@@ -116,8 +117,12 @@ impl<'a, C: Cluster> Queue<'a, C> {
     }
 
     /// Waits for our turn, or until there is no use in waiting: then it has said why. Returns whether it is our turn.
-    pub async fn take(&mut self) -> bool {
+    ///
+    /// `meanwhile` is done if there is something to wait for, and dropped when it is our turn.
+    pub async fn take(&mut self, meanwhile: impl Future<Output = ()>) -> bool {
         let begun = Instant::now();
+        let mut meanwhile = pin!(meanwhile);
+        let mut is_done = false;
         loop {
             let ahead = match self.step().await {
                 Ok(None) => {
@@ -137,7 +142,13 @@ impl<'a, C: Cluster> Queue<'a, C> {
                 self.leave().await;
                 return false;
             }
-            sleep(self.pause(ahead)).await;
+            let mut pause = pin!(sleep(self.pause(ahead)));
+            loop {
+                tokio::select! {
+                    () = &mut pause => break,
+                    () = &mut meanwhile, if !is_done => is_done = true,
+                }
+            }
         }
     }
 

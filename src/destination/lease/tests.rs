@@ -60,19 +60,35 @@ async fn one_writes_at_a_time_and_all_get_their_turn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn something_is_done_while_we_wait_and_only_then() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = FolderCluster::new(folder.path());
+    let (mut one, mut two) = (queue(&cluster, "one"), queue(&cluster, "two"));
+    assert!(one.take(async { panic!("there is nothing to wait for") }).await);
+    let times = std::cell::Cell::new(0);
+    let (holds, ()) = tokio::join!(two.take(async { times.set(times.get() + 1) }), async {
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(times.get(), 1);
+        one.give_back().await;
+    });
+    assert!(holds);
+    assert_eq!(times.get(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_holder_that_died_is_followed_after_the_duration_and_one_that_renews_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let cluster = FolderCluster::new(folder.path());
     let (mut one, mut two) = (queue(&cluster, "one"), queue(&cluster, "two"));
-    assert!(one.take().await);
+    assert!(one.take(async {}).await);
     let begun = Instant::now();
     tokio::select! {
-        _ = two.take() => panic!("there are two"),
+        _ = two.take(async {}) => panic!("there are two"),
         _ = one.keep() => {}
         () = sleep(Duration::from_secs(40)) => {}
     }
     // `one` dies now.
-    assert!(two.take().await);
+    assert!(two.take(async {}).await);
     let elapsed = begun.elapsed();
     assert!(elapsed > Duration::from_secs(45) && elapsed < Duration::from_secs(60), "{elapsed:?}");
     // It comes back, and does not take away what is not its own.
@@ -86,10 +102,10 @@ async fn who_has_waited_long_enough_writes_without_it() {
     let folder = tempfile::tempdir().unwrap();
     let cluster = FolderCluster::new(folder.path());
     let (mut one, mut two) = (queue(&cluster, "one"), queue(&cluster, "two"));
-    assert!(one.take().await);
+    assert!(one.take(async {}).await);
     let begun = Instant::now();
     tokio::select! {
-        has_it = two.take() => assert!(!has_it),
+        has_it = two.take(async {}) => assert!(!has_it),
         _ = one.keep() => {}
     }
     assert!(begun.elapsed() >= Times::default().wait_max);
@@ -103,7 +119,7 @@ async fn who_leaves_gives_back_what_it_was_given_without_having_heard_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let cluster = FolderCluster::new(folder.path());
     let mut first = queue(&cluster, "first");
-    assert!(first.take().await);
+    assert!(first.take(async {}).await);
     // The answer was lost, or nobody waits for it any more.
     first.holds = false;
     let mut second = queue(&cluster, "second");

@@ -70,6 +70,8 @@ pub(in crate::reconcile) enum Item {
 pub(super) enum Wake {
     /// This one.
     One(Item),
+    /// This one, which has just come: what has begun is finished first.
+    New(Item),
     /// Every Work: a Destination has changed.
     Works,
 }
@@ -97,8 +99,10 @@ impl Caches {
             Fed::Works => {
                 let place = place(object);
                 let known = KnownWork::from_object(object);
-                if self.works.put(source, place.clone(), object, known).is_news() {
-                    wakes.push(work(place));
+                match self.works.put(source, place.clone(), object, known) {
+                    Change::None => {}
+                    Change::New => wakes.push(Wake::New(Item::Work(place))),
+                    Change::Newer(_) => wakes.push(work(place)),
                 }
             }
             Fed::Placements => self.put_placement(source, object, &mut wakes),

@@ -127,6 +127,10 @@ impl Placing {
         for wake in wakes {
             match wake {
                 Wake::One(item) => self.add(shared, item),
+                Wake::New(item) if shared.is_working() => {
+                    self.queue.add(item, Priority::Ordinary);
+                }
+                Wake::New(_) => {}
                 Wake::Works if shared.is_working() => {
                     let works = self.caches().all_works();
                     for work in works {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use tracing::{Instrument as _, debug, info_span, warn};
 
@@ -26,6 +27,8 @@ use crate::exit;
 const ROUNDS_MAX: u32 = 4;
 /// How long a WorkPlacement whose folder is somebody else's waits for the next plan.
 const FOLDER_PAUSE: Duration = Duration::from_secs(1);
+/// How long a Work that is new says nothing while its files are on their way. Most are written in less, and need to say it only once.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(10);
 
 /// Looks at one Work, which may be gone while its WorkPlacements are not.
 pub(super) async fn over(shared: &Arc<Shared>, placing: &Placing, at: &Place) -> Outcome {
@@ -95,7 +98,7 @@ impl Pass<'_> {
     }
 
     fn plan(
-        &self,
+        &mut self,
         work: &WorkSeen,
         placements: &[PlacementSeen],
         destinations: &[DestinationSeen],
@@ -115,11 +118,17 @@ impl Pass<'_> {
         for write in &plan.creates {
             caches.plan_folder(work, write);
         }
-        // What is said first is what is so in the end, which is in a moment: unless it can only wait.
-        let is_new = work.status.is_empty();
         let are_open =
             plan.creates.iter().all(|write| self.is_open(destinations, &write.destination));
-        if is_new && !plan.creates.is_empty() && are_open {
+        drop(caches);
+        // What is said first is what is so in the end, which is in a moment: unless it can only wait.
+        let is_running = |one: &PlacementSeen| {
+            self.placing.writes.is_running(&(self.at.0.clone(), one.name.as_str().into()))
+        };
+        let until = quiet_until(&plan, placements, is_running, self.shared.now());
+        if let Some(until) = until.filter(|_| work.status.is_empty() && are_open) {
+            let until = self.shared.instant_of(until);
+            self.wake_at = Some(self.wake_at.map_or(until, |known| known.min(until)));
             plan.status = None;
             plan.events.retain(|event| event.reason == crate::contract::placement::event::PLACED);
         }
@@ -312,6 +321,31 @@ impl Pass<'_> {
             }
         }
     }
+}
+
+/// Returns until when a Work that is new need not say that it is pending: all that is not written yet is on its way. `None` when it
+/// has something else to say, or has waited long enough.
+fn quiet_until(
+    plan: &Plan,
+    placements: &[PlacementSeen],
+    is_running: impl Fn(&PlacementSeen) -> bool,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let patience = |since: Timestamp| since.checked_add(PATIENCE).ok();
+    if !plan.says_pending() {
+        return None;
+    }
+    if !plan.creates.is_empty() {
+        return patience(now);
+    }
+    let mut until = None;
+    for placement in placements.iter().filter(|one| one.needs_write()) {
+        if !is_running(placement) {
+            return None;
+        }
+        until = until.max(Some(patience(placement.created?)?));
+    }
+    until.filter(|until| now < *until)
 }
 
 /// What is done for a WorkPlacement now.

@@ -100,6 +100,15 @@ impl Branch {
         }
     }
 
+    /// Fetches it, and does not take where it is for the last word.
+    pub(super) fn prefetch(&mut self) -> Result<(), Failure> {
+        if let At::Remote(remote) = &mut self.at {
+            remote.tip(&self.name, self.create, Age::AtMost(Duration::ZERO))?;
+            remote.known = None;
+        }
+        Ok(())
+    }
+
     /// Makes sure that the server lets it be pushed to, as far as it tells before a push.
     pub(super) fn may_push(&mut self) -> Result<(), Failure> {
         match &mut self.at {
@@ -179,7 +188,7 @@ impl Remote {
     }
 
     fn publish(&mut self, branch: &str, old: Option<Oid>, new: Oid) -> Result<Pushed, Failure> {
-        let Some(scratch) = &self.scratch else { return Err(Trouble::Stopped.into()) };
+        let Some(scratch) = &mut self.scratch else { return Err(Trouble::Stopped.into()) };
         // Until the server has answered nobody knows where it is.
         self.known = None;
         let pushed = match remote::push(scratch.repository(), &self.way, branch, old, new) {
@@ -191,6 +200,10 @@ impl Remote {
                 scratch.set_tip(new, false)?;
                 self.steps = self.steps.saturating_add(1);
                 self.known = Some(Known { tip: Some(new), when: Instant::now(), is_ours: true });
+                // What is pushed is pushed; if this fails, the scratch repository is made anew.
+                if scratch.reopen().is_err() {
+                    self.scratch = None;
+                }
             }
             Pushed::Damaged => self.scratch = None,
             Pushed::Raced(_) | Pushed::Refused(_) => {}

@@ -205,6 +205,11 @@ impl Store for GitStore {
         results.into_iter().map(told).collect()
     }
 
+    /// Fetches the branch. Where it is then is looked at again when it is written.
+    async fn prefetch(&self) {
+        let _ = self.on_thread(|branch, _| branch.prefetch()).await;
+    }
+
     /// Looks where the branch is. Whether it may be pushed to is not known before it is done: Git has no question for that
     /// that leaves no trace. (The one for the list of references to push to is asked, and most servers refuse it.)
     async fn check(&self) -> Result<(), StoreError> {

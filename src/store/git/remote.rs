@@ -14,6 +14,9 @@ use crate::store::Trouble;
 /// Most bytes of what a server says beside its answer that are kept.
 const WORDS_BYTES_MAX: usize = 16 << 10;
 
+/// How often it is looked at most where a branch is that is rewritten again and again.
+const LOOKS_MAX: u32 = 5;
+
 /// What is at the other end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Seen {
@@ -106,30 +109,62 @@ pub(super) fn fetch(
     branch: &str,
     known: Option<Oid>,
 ) -> Result<Seen, Failure> {
-    let words = Words::default();
-    let fetched = || -> Result<Seen, git2::Error> {
-        let mut remote = repository.remote_anonymous(way.url())?;
-        let mut connection = remote.connect_auth(Direction::Fetch, None, None)?;
-        let seen = look(connection.list()?, branch);
-        let Seen::Branch(tip) = seen else { return Ok(seen) };
-        if known == Some(tip) {
-            return Ok(seen);
+    let mut tried = None;
+    let mut looks = 0;
+    loop {
+        looks += 1;
+        let words = Words::default();
+        let mut listed = None;
+        match fetch_once(repository, way, branch, known, &words, &mut listed) {
+            Ok(seen) => return Ok(seen),
+            Err(error) => {
+                let failure = way.failure(error, &words);
+                let is_where_it_was = listed.is_none() || listed == tried;
+                if looks >= LOOKS_MAX || is_where_it_was || !is_of_server(&failure) {
+                    return Err(failure);
+                }
+                tried = listed;
+            }
         }
-        let mut callbacks = RemoteCallbacks::new();
-        // Progress is of no use, but an error that ends the answer comes the same way.
-        callbacks.sideband_progress(|said| {
-            words.hear(said);
-            true
-        });
-        let mut options = FetchOptions::new();
-        options.depth(1).download_tags(AutotagOption::None).update_fetchhead(false);
-        options.remote_callbacks(callbacks);
-        let reference = format!("refs/heads/{branch}");
-        connection.remote().download(&[&reference], Some(&mut options))?;
-        repository.find_commit(tip)?;
-        Ok(seen)
-    };
-    fetched().map_err(|error| way.failure(error, &words))
+    }
+}
+
+/// Whether the server did not give what it had listed. It may have no more of it, for over https each question is answered by another
+/// process: the branch was rewritten meanwhile. libgit2 does not always hand on the words in which a server says so.
+fn is_of_server(failure: &Failure) -> bool {
+    let is_other = matches!(failure, Failure::Git(_) | Failure::Trouble(Trouble::Other(_)));
+    is_other && !failure.is_damage()
+}
+
+fn fetch_once(
+    repository: &Repository,
+    way: &Way,
+    branch: &str,
+    known: Option<Oid>,
+    words: &Words,
+    listed: &mut Option<Oid>,
+) -> Result<Seen, git2::Error> {
+    let mut remote = repository.remote_anonymous(way.url())?;
+    let mut connection = remote.connect_auth(Direction::Fetch, None, None)?;
+    let seen = look(connection.list()?, branch);
+    let Seen::Branch(tip) = seen else { return Ok(seen) };
+    if known == Some(tip) {
+        return Ok(seen);
+    }
+    *listed = Some(tip);
+    let mut callbacks = RemoteCallbacks::new();
+    // Progress is of no use, but an error that ends the answer comes the same way.
+    callbacks.sideband_progress(|said| {
+        words.hear(said);
+        true
+    });
+    let mut options = FetchOptions::new();
+    options.depth(1).download_tags(AutotagOption::None).update_fetchhead(false);
+    options.remote_callbacks(callbacks);
+    let reference = format!("refs/heads/{branch}");
+    connection.remote().download(&[&reference], Some(&mut options))?;
+    repository.find_commit(tip)?;
+    Ok(seen)
 }
 
 fn look(heads: &[git2::RemoteHead<'_>], branch: &str) -> Seen {

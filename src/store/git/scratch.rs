@@ -1,12 +1,13 @@
 //! Scratch repositories: where objects of a remote repository are while they are worked with.
 
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use git2::{Oid, Repository, RepositoryInitOptions};
+use git2::{Oid, Repository, RepositoryInitOptions, RepositoryOpenFlags};
 
 use super::trouble::Failure;
 use crate::store::Trouble;
@@ -48,6 +49,16 @@ impl Scratch {
 
     pub(super) fn repository(&self) -> &Repository {
         &self.repository
+    }
+
+    /// Opens it anew: libgit2 keeps up to 256 MiB of the trees and commits that it has seen, and each change has trees of its own
+    /// that nobody asks for again.
+    pub(super) fn reopen(&mut self) -> Result<(), Failure> {
+        let none: [&OsStr; 0] = [];
+        let path = self.repository.path();
+        let repository = Repository::open_ext(path, RepositoryOpenFlags::NO_SEARCH, none);
+        self.repository = repository.map_err(|error| Trouble::Disk(error.into()))?;
+        Ok(())
     }
 
     /// Whether its folder still is there.

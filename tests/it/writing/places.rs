@@ -1,6 +1,7 @@
 //! Destinations, turns of many writers, and looking before anything is written.
 
 use std::collections::BTreeSet;
+use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -122,6 +123,25 @@ fn who_is_stopped_while_it_waits_has_written_nothing_and_waits_no_more() {
     assert_eq!(child.wait().unwrap().code(), Some(143));
     assert_eq!(waiting(), None);
     assert!(!pod.path("out").exists());
+}
+
+#[test]
+fn a_preview_that_waits_for_a_store_ends_when_it_is_asked_to() {
+    let pod = Pod::new(&FILES);
+    // It takes connections and answers none.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    silent.set_nonblocking(true).unwrap();
+    let url = format!("s3://b?endpoint={}&insecure=true", silent.local_addr().unwrap());
+    let mut command = pod.program();
+    command.args(["writer", "--dry-run", "--to", &url]);
+    command.env("AWS_ACCESS_KEY_ID", "a").env("AWS_SECRET_ACCESS_KEY", "b");
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_for("it asks the store", || silent.accept().is_ok());
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    // One request may take a minute, and is tried again.
+    let begun = Instant::now();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert!(begun.elapsed() < Duration::from_secs(50), "{:?}", begun.elapsed());
 }
 
 const DESTINATIONS: &str = "\

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bookend::core::placement::{Change, Content, Edit, StorePath};
@@ -12,6 +12,7 @@ use bookend::store::open::{AnyStore, Options, open};
 use bookend::store::{Store as _, Trouble};
 
 use super::{BASIC, Https, basic};
+use crate::remotes::https::Then;
 use crate::remotes::repository::Repository;
 use crate::remotes::ssh::Sshd;
 use crate::store_body::{Traits, behaves_like_a_store};
@@ -76,6 +77,30 @@ fn are_sound(repositories: &Mutex<BTreeMap<String, Repository>>) {
     for repository in repositories.values() {
         repository.is_sound();
     }
+}
+
+/// Over https a question is answered by another process than the list of references before it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_branch_that_is_rewritten_between_list_and_fetch_is_looked_for_again() {
+    let https = Https::start();
+    let remote = Repository::with_commit(https.root.path().join("one.git"));
+    let scratch = tempfile::tempdir().unwrap();
+    let mut options = options(scratch.path());
+    options.authorities = https.settings.authorities.clone();
+    let address = format!("git+{}#main", https.server.url("one.git")).parse().unwrap();
+    let store = open(&address, &Credentials::Ambient, &options).unwrap();
+    let path = remote.path.clone();
+    let rewrite = move || {
+        let remote = Repository { path: path.clone() };
+        remote.git(&["update-ref", "-d", "refs/heads/main"]);
+        remote.commit("OTHER", "rewritten\n");
+    };
+    https.server.rule("POST /one.git/git-upload-pack", 1, Then::After(Arc::new(rewrite)));
+    let listing = store.list(&StorePath::root()).await.unwrap();
+    let names: Vec<_> = listing.files.iter().map(|file| file.at.as_str()).collect();
+    assert_eq!(names, ["OTHER"]);
+    let lists = https.server.seen().into_iter().filter(|seen| seen.request.starts_with("GET"));
+    assert_eq!(lists.count(), 2);
 }
 
 #[tokio::test]

@@ -39,6 +39,8 @@ pub(crate) enum Then {
     CutAfter(usize),
     /// Git answers, but nothing more comes after so many bytes of it.
     StallAfter(usize),
+    /// This is done before Git answers.
+    After(Arc<dyn Fn() + Send + Sync>),
 }
 
 /// For the next `times` requests whose method and path hold `of`.
@@ -210,6 +212,9 @@ async fn answer(
     let Ok(body) = request_body.collect().await else {
         return Ok(Response::builder().status(400).body(of_bytes(Vec::new(), None)).unwrap());
     };
+    if let Some(Then::After(work)) = &then {
+        work();
+    }
     let (root, body) = (state.root.clone(), body.to_bytes());
     let (path, query) =
         (parts.uri.path().to_owned(), parts.uri.query().unwrap_or_default().to_owned());

@@ -27,3 +27,20 @@ fn a_state_store_is_looked_at_when_its_spec_or_itself_is_another() {
         assert_eq!(wakes.contains(&Wake::One(item.clone())), is_news, "{uid} {version}");
     }
 }
+
+#[test]
+fn a_work_that_comes_waits_for_those_that_have_begun() {
+    let mut caches = Caches::default();
+    let item = Item::Work(("team".into(), "w".into()));
+    for (version, expected) in [
+        ("1", vec![Wake::New(item.clone())]),
+        // The watch tells of it a second time.
+        ("1", Vec::new()),
+        ("2", vec![Wake::One(item)]),
+    ] {
+        let mut work = Object::new(&kinds::WORK, Some("team"), "w");
+        work.set_metadata("uid", "u");
+        work.set_metadata("resourceVersion", version);
+        assert_eq!(caches.put(Source::Watch, Fed::Works, &work), expected, "{version}");
+    }
+}

@@ -1,4 +1,4 @@
-//! Folders of WorkPlacements that are about to be made.
+//! Folders of WorkPlacements that are about to be made, and what a Work says meanwhile.
 
 use serde_json::json;
 
@@ -46,7 +46,7 @@ fn what_could_not_be_made_has_no_folder_and_what_was_made_keeps_it() {
             taken: &[],
             refused: &[],
             chooser: Chooser::Stable,
-            now: jiff::Timestamp::UNIX_EPOCH,
+            now: Timestamp::UNIX_EPOCH,
         });
         let [write] = plan.creates.as_slice() else { panic!("{plan:?}") };
         placing.caches().plan_folder(&work, write);
@@ -60,4 +60,39 @@ fn what_could_not_be_made_has_no_folder_and_what_was_made_keeps_it() {
         }
         assert_eq!(placing.caches().folders.is_shared(&other), is_made);
     }
+}
+
+#[test]
+fn a_new_work_waits_for_its_files_before_it_says_anything_but_not_long() {
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let mut made = placement("p");
+    made.set_metadata("creationTimestamp", "1970-01-01T00:01:40Z");
+    let written = |seen: &PlacementSeen| {
+        PlacementSeen {
+        status: json!({"conditions": [{"type": "WriteSucceeded", "status": "True", "observedGeneration": seen.generation}]})
+            .as_object()
+            .unwrap()
+            .clone(),
+        ..seen.clone()
+    }
+    };
+    let one = PlacementSeen::from_object(&made);
+    let (done, other) = (written(&one), PlacementSeen { name: "q".into(), ..one.clone() });
+    let says = |reason| Plan {
+        status: json!({"conditions": [{"type": "Ready", "status": "False", "reason": reason}]})
+            .as_object()
+            .cloned(),
+        ..Plan::default()
+    };
+    let pending = says("WorkplacementsPending");
+    let all = |_: &PlacementSeen| true;
+    let quiet = |plan: &Plan, of: &[PlacementSeen], now| quiet_until(plan, of, all, at(now));
+    assert_eq!(quiet(&pending, &[one.clone(), done.clone()], 105), Some(at(110)));
+    // It takes too long; nothing is on its way; one of two is not; something is wrong; nothing is to be said.
+    assert_eq!(quiet(&pending, std::slice::from_ref(&one), 110), None);
+    assert_eq!(quiet(&pending, &[done], 105), None);
+    let not_q = |seen: &PlacementSeen| seen.name != "q";
+    assert_eq!(quiet_until(&pending, &[one.clone(), other], not_q, at(105)), None);
+    assert_eq!(quiet(&says("UnscheduledWorkloads"), std::slice::from_ref(&one), 105), None);
+    assert_eq!(quiet(&Plan::default(), std::slice::from_ref(&one), 105), None);
 }

@@ -38,6 +38,19 @@ async fn one_fetch_is_enough_for_many_changes() {
 }
 
 #[tokio::test]
+async fn what_was_fetched_ahead_is_not_the_last_word() {
+    let (bare, server) = served();
+    let store = server.store(bare.options());
+    store.prefetch().await;
+    assert_eq!(server.asked.load(std::sync::atomic::Ordering::SeqCst), 1);
+    bare.stranger(|clone| fs::write(clone.join("s"), "1").unwrap());
+    let applied = one(&store, folder("w", "mine", &[("x", "1")])).await.unwrap();
+    assert_eq!(applied.attempts, 1, "it was looked again before the push");
+    assert_eq!(bare.log()[..2], ["Update from: w", "by a stranger"]);
+    bare.files();
+}
+
+#[tokio::test]
 async fn strangers_in_between_lose_nothing() {
     let (bare, server) = served();
     let store = server.store(bare.options());
