@@ -10,6 +10,8 @@ pub mod kind {
     pub const SCHEDULED: &str = "ScheduleSucceeded";
     /// Whether the files of a WorkPlacement are in the state store.
     pub const WRITTEN: &str = "WriteSucceeded";
+    /// Where files were written to last; of WorkPlacements and Destinations, ours.
+    pub const WRITTEN_TO: &str = "bookend/WrittenTo";
 }
 
 /// Field of a condition: the generation it was decided for.
@@ -70,6 +72,11 @@ macro_rules! conditions {
         $($(#[$doc])* pub const $name: Condition =
             Condition { kind: $kind, status: $status, reason: $reason, message: $message };)*
     };
+}
+
+conditions! {
+    /// Where files were written to last; the place is given. Ours: Kratix leaves conditions of others as they are.
+    WRITTEN_TO = kind::WRITTEN_TO, "True", "Written", "";
 }
 
 /// Conditions of a Work. A list follows where a message ends in `: `.
@@ -202,6 +209,8 @@ pub mod event {
     pub const PLACED: &str = "WorkplacementReconciled";
     /// A WorkPlacement could not be written.
     pub const WRITE_FAILED: &str = "FailedWriteToDestination";
+    /// The files of a WorkPlacement that goes could not be deleted.
+    pub const DELETE_FAILED: &str = "FailedDeleteFilesFromRepository";
     /// A Destination has become ready.
     pub const DESTINATION_READY: &str = "DestinationReady";
     /// A Destination is not ready.

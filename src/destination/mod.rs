@@ -1,5 +1,6 @@
 //! Finds out from a cluster where a Destination is and with which credentials, and opens its store.
 
+pub mod commits;
 mod error;
 pub mod lease;
 

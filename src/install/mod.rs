@@ -16,6 +16,7 @@ use crate::core::config::{Config, ConfigError};
 use crate::core::crd;
 use crate::core::rbac::Rights;
 use crate::core::workflow::Layout;
+use crate::destination::commits::{self, CommitError};
 use crate::exit::{Exit, Fault};
 use crate::files::yaml::{self, YamlError};
 
@@ -72,6 +73,20 @@ pub enum InstallError {
         /// Why.
         source: ConfigError,
     },
+    /// Templates of commits that the controller would refuse.
+    #[error("`git.commits` of the settings cannot be used")]
+    Commits {
+        /// Why.
+        source: CommitError,
+    },
+    /// A key that signs commits in a Secret that the controller may not read.
+    #[error(
+        "`git.commits.signingKeySecretRef` is in the namespace `{namespace}`, where the controller may read no Secret"
+    )]
+    SigningKey {
+        /// The namespace of the Secret.
+        namespace: String,
+    },
 }
 
 impl Fault for InstallError {
@@ -83,6 +98,10 @@ impl Fault for InstallError {
         match self {
             Self::Yaml { source } => source.hint().map(str::to_owned),
             Self::Config { source } => source.hint(),
+            Self::Commits { .. } => {
+                Some("docs/repositories.md says what templates and trailers may hold".to_owned())
+            }
+            Self::SigningKey { namespace } => Some(format!("add `--secrets-in {namespace}`")),
         }
     }
 }
@@ -93,7 +112,7 @@ impl Fault for InstallError {
 /// When the settings cannot be used: better here than in the log of a controller.
 pub fn objects(options: &Options) -> Result<Vec<Object>, InstallError> {
     let settings = options.config.as_deref().unwrap_or(NO_SETTINGS);
-    check(settings)?;
+    check(settings, options)?;
     let mut all = vec![namespace()];
     all.extend(crd::for_workflows());
     if options.placement {
@@ -118,12 +137,21 @@ pub fn text(objects: &[Object]) -> String {
 }
 
 /// Refuses settings that the controller would refuse.
-fn check(settings: &str) -> Result<(), InstallError> {
+fn check(settings: &str, options: &Options) -> Result<(), InstallError> {
     let documents =
         yaml::parse_objects(settings.as_bytes()).map_err(|source| InstallError::Yaml { source })?;
     let document = documents.into_iter().next().unwrap_or_default();
-    Config::from_value(&document.into_value()).map_err(|source| InstallError::Config { source })?;
-    Ok(())
+    let config = Config::from_value(&document.into_value())
+        .map_err(|source| InstallError::Config { source })?;
+    commits::check(&config.commits).map_err(|source| InstallError::Commits { source })?;
+    let allowed = &options.secret_namespaces;
+    let secret = commits::signing_secret(&config.commits, kinds::SYSTEM_NAMESPACE);
+    match secret.and_then(|secret| secret.namespace) {
+        Some(namespace) if !allowed.is_empty() && !allowed.contains(&*namespace) => {
+            Err(InstallError::SigningKey { namespace })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn namespace() -> Object {

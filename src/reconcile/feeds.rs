@@ -9,7 +9,6 @@ use tokio::task::{JoinHandle, JoinSet};
 use tracing::{debug, info, warn};
 
 use super::leader::Times;
-use super::placing::commits;
 use super::placing::{PlacementFeed, Placing};
 use super::shared::Shared;
 use super::store::{Feed, LABELLED};
@@ -19,6 +18,7 @@ use crate::cluster::{ClusterError, Reads};
 use crate::contract::{Kind, Object, kinds, labels};
 use crate::core::config::Config;
 use crate::core::workflow::Event;
+use crate::destination::commits;
 use crate::effect;
 use crate::exit;
 use crate::files::yaml;
@@ -194,8 +194,7 @@ async fn refused(shared: &Shared, map: &Object, why: &str) {
 /// Reads the settings of the installation.
 fn config(map: &Object) -> Result<Config, String> {
     let config = Config::from_value(&document(map)?).map_err(|error| exit::chain(&error))?;
-    // The committer is named elsewhere.
-    commits(&config.commits, &Object::default())
+    commits::check(&config.commits)
         .map_err(|error| format!("`git.commits`: {}", exit::chain(&error)))?;
     Ok(config)
 }

@@ -34,6 +34,8 @@ pub struct Metrics {
     pub(super) leads: Gauge,
     batches: Family<StoreLabels, Histogram, fn() -> Histogram>,
     store_seconds: Family<StoreLabels, Histogram, fn() -> Histogram>,
+    writes: Family<WriteLabels, Counter>,
+    outcomes: Family<OutcomeLabels, Counter>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -70,6 +72,36 @@ struct StoreLabels {
     store: String,
 }
 
+/// Of a WorkPlacement that was written, or could not be (contract.md 15.2).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct WriteLabels {
+    /// `success` or `failure`.
+    pub(super) result: &'static str,
+    /// Its Promise.
+    pub(super) promise: String,
+    /// Its request; empty for a Promise.
+    pub(super) resource: String,
+    /// Its Destination.
+    pub(super) destination: String,
+    /// Its Pipeline.
+    pub(super) pipeline: String,
+}
+
+/// Of what was decided about a group of a Work (contract.md 15.2).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OutcomeLabels {
+    /// `scheduled`, `unscheduled` or `misplaced`.
+    pub(super) result: &'static str,
+    /// Its Promise.
+    pub(super) promise: String,
+    /// Its request; empty for a Promise.
+    pub(super) resource: String,
+    /// Namespace of the Work.
+    pub(super) namespace: String,
+    /// Its Destination; empty when it has none.
+    pub(super) destination: String,
+}
+
 /// Of a kind of object.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct KindLabels {
@@ -95,6 +127,8 @@ impl Default for Metrics {
             leads: Gauge::default(),
             batches: Family::new_with_constructor(|| Histogram::new(BATCHES)),
             store_seconds: Family::new_with_constructor(|| Histogram::new(STORE_SECONDS)),
+            writes: Family::default(),
+            outcomes: Family::default(),
         }
     }
 }
@@ -139,9 +173,30 @@ impl Metrics {
         self.store_seconds.get_or_create(&labels).observe(took.as_secs_f64());
     }
 
+    /// Counts a WorkPlacement that was written, or could not be.
+    pub(super) fn write(&self, labels: &WriteLabels) {
+        self.writes.get_or_create(labels).inc();
+    }
+
+    /// Counts a decision about a Work.
+    pub(super) fn outcome(&self, labels: &OutcomeLabels) {
+        self.outcomes.get_or_create(labels).inc();
+    }
+
+    /// Forgets a count of [`Metrics::write`].
+    pub(super) fn forget_write(&self, labels: &WriteLabels) {
+        self.writes.remove(labels);
+    }
+
+    /// Forgets a count of [`Metrics::outcome`].
+    pub(super) fn forget_outcome(&self, labels: &OutcomeLabels) {
+        self.outcomes.remove(labels);
+    }
+
     /// Returns all of it as text, in the format that Prometheus reads.
     pub(super) fn text(&self) -> String {
-        let mut registry = Registry::with_prefix("bookend");
+        let mut all = Registry::default();
+        let registry = all.sub_registry_with_prefix("bookend");
         registry.register(
             "api_requests",
             "Requests to the API server; code 0 is no answer",
@@ -167,9 +222,19 @@ impl Metrics {
             "Time that a state store took for a batch",
             self.store_seconds.clone(),
         );
+        all.register(
+            "kratix_workplacement_writes",
+            "WorkPlacements that were written, or could not be",
+            self.writes.clone(),
+        );
+        all.register(
+            "kratix_workplacement_outcomes",
+            "What was decided about the groups of Works",
+            self.outcomes.clone(),
+        );
         let mut text = String::new();
         // Writing to memory cannot fail.
-        let _ = encode(&mut text, &registry);
+        let _ = encode(&mut text, &all);
         text
     }
 }
@@ -187,6 +252,21 @@ mod tests {
         }
         metrics.pass(WorkflowType::Promise, "acted", Duration::from_millis(3));
         metrics.running.set(7);
+        let text = |text: &str| text.to_owned();
+        metrics.write(&WriteLabels {
+            result: "failure",
+            promise: text("redis"),
+            resource: text("one"),
+            destination: text("dev"),
+            pipeline: text("main"),
+        });
+        metrics.outcome(&OutcomeLabels {
+            result: "unscheduled",
+            promise: text("redis"),
+            resource: text(""),
+            namespace: text("a"),
+            destination: text(""),
+        });
         let text = metrics.text();
         for line in [
             r#"bookend_api_requests_total{verb="create",kind="jobs",code="200"} 2"#,
@@ -194,6 +274,8 @@ mod tests {
             r#"bookend_reconcile_seconds_bucket{le="0.005",kind="promise",outcome="acted"} 1"#,
             "bookend_running_workflows 7",
             "bookend_leader 0",
+            r#"kratix_workplacement_writes_total{result="failure",promise="redis",resource="one",destination="dev",pipeline="main"} 1"#,
+            r#"kratix_workplacement_outcomes_total{result="unscheduled",promise="redis",resource="",namespace="a",destination=""} 1"#,
         ] {
             assert!(text.lines().any(|one| one == line), "{line}\nis not in\n{text}");
         }

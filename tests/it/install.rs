@@ -249,11 +249,52 @@ fn settings_that_the_controller_would_refuse_are_refused() {
         ("numberOfJobsToKeep: many\n", "`numberOfJobsToKeep`"),
         ("reconciliationInterval: 10\n", "`reconciliationInterval`"),
         ("a: [\n", "failed to read the settings"),
+        (
+            "git: {commits: {message: '{ticket}'}}\n",
+            "`git.commits` of the settings cannot be used\n  caused by: the template `{ticket}` asks",
+        ),
+        ("git: {commits: {trailers: {A b: x}}}\n", "`A b` is no key of a trailer"),
+        (
+            "git: {commits: {signingKeySecretRef: {namespace: a}}}\n",
+            "`git.commits.signingKeySecretRef.name` is ``",
+        ),
     ] {
         fs::write(path, settings).unwrap();
         let (code, text) = call();
         assert_eq!(code, Some(3), "{text}");
         assert!(text.contains(expected), "{text}");
+    }
+}
+
+#[test]
+fn the_key_that_signs_commits_is_where_the_controller_may_read_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("kratix.yaml");
+    let path = path.to_str().unwrap();
+    let call = |reference: &str, more: &[&str]| {
+        fs::write(path, format!("git: {{commits: {{signingKeySecretRef: {reference}}}}}\n"))
+            .unwrap();
+        let output = install(&[&["--image", "x", "--config", path], more].concat());
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for (reference, more) in [
+        ("{name: signer, namespace: team-b}", &[][..]),
+        (
+            "{name: signer, namespace: team-b}",
+            &["--secrets-in", "team-a", "--secrets-in", "team-b"],
+        ),
+        ("{name: signer}", &["--secrets-in", "kratix-platform-system"]),
+        ("{}", &["--secrets-in", "team-a"]),
+    ] {
+        assert_eq!(call(reference, more).0, Some(0), "{reference}");
+    }
+    for (reference, namespace) in [
+        ("{name: signer, namespace: team-b}", "team-b"),
+        ("{name: signer}", "kratix-platform-system"),
+    ] {
+        let (code, text) = call(reference, &["--secrets-in", "team-a"]);
+        assert_eq!(code, Some(3), "{text}");
+        assert!(text.contains(&format!("add `--secrets-in {namespace}`")), "{text}");
     }
 }
 
@@ -298,7 +339,7 @@ fn the_page_knows_the_settings() {
     let table = table.split("\n\n").next().unwrap();
     let keys: Vec<_> =
         table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
-    assert_eq!(keys.len(), 18);
+    assert_eq!(keys.len(), 19);
     // `a.{b,c}` stands for `a.b` and `a.c`.
     let each = |key: &str| -> Vec<String> {
         let Some((start, names)) = key.split_once('{') else { return vec![key.to_owned()] };

@@ -37,7 +37,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
         "reconcile",
         &["contract", "exit", "files", "cluster", "core", "store", "destination", "effect"],
     ),
-    ("install", &["contract", "exit", "files", "core"]),
+    ("install", &["contract", "exit", "files", "core", "destination"]),
     (
         "cli",
         &[

@@ -56,6 +56,18 @@ pub struct CommitTexts {
     pub trailers: BTreeMap<String, String>,
     /// Whether changes that are made at once share one commit.
     pub together: bool,
+    /// The Secret with the ssh key that signs commits.
+    pub signing_key_secret_ref: SecretName,
+}
+
+/// Names a Secret; none when it is empty.
+#[derive(Deserialize, Debug, Clone, PartialEq, Eq, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SecretName {
+    /// Its name.
+    pub name: String,
+    /// Its namespace; that of the installation when it is empty.
+    pub namespace: String,
 }
 
 /// Who is named as author of a commit: templates.

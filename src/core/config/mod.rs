@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::control::{DurationError, parse_go_duration};
 use super::sidecar;
 use super::strict::{self, StrictError};
-pub use document::{AuthorTexts, CommitTexts};
+pub use document::{AuthorTexts, CommitTexts, SecretName};
 use document::{Document, Git, StatusSidecar, to_json};
 
 /// Jobs kept of each pipeline when nothing else is said.
@@ -167,7 +167,7 @@ impl Config {
         config.set_pod_ttl(workflows.job_options.pod_ttl_seconds_after_finished);
         config.set_interval(&document.reconciliation_interval)?;
         config.set_stores(&document.state_store_reconciliation_interval, &document.git)?;
-        config.commits = document.git.commits;
+        config.commits = with_whole_name(document.git.commits)?;
         config.set_job_deadline(document.bookend.job_deadline_seconds)?;
         config.ignore_known(value);
         Ok(config)
@@ -255,6 +255,16 @@ fn pull_policy(policy: String) -> Result<String, ConfigError> {
             Err(value("workflows.defaultImagePullPolicy", policy, expected))
         }
     }
+}
+
+/// A namespace alone names no Secret; commits would go unsigned that should be signed.
+fn with_whole_name(commits: CommitTexts) -> Result<CommitTexts, ConfigError> {
+    let SecretName { name, namespace } = &commits.signing_key_secret_ref;
+    if name.is_empty() && !namespace.is_empty() {
+        const KEY: &str = "git.commits.signingKeySecretRef.name";
+        return Err(value(KEY, name, "the name of a Secret"));
+    }
+    Ok(commits)
 }
 
 fn not_negative(key: &'static str, number: Option<i32>) -> Result<Option<i32>, ConfigError> {

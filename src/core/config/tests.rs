@@ -34,6 +34,7 @@ fn every_setting_is_read() {
         "git": {"minimumFetchInterval": "0s", "commits": {
             "message": "{promise}", "deleteMessage": "gone", "together": true,
             "author": {"name": "{work}", "email": "a@b"}, "trailers": {"Ticket": "{annotation:t}"},
+            "signingKeySecretRef": {"name": "signer", "namespace": "platform"},
         }},
         "bookend": {"jobDeadlineSeconds": 600, "volumeSizeLimit": "1Gi", "statusSidecar": {
             "enabled": true, "failure": {"lines": 1000, "bytes": 100},
@@ -56,6 +57,10 @@ fn every_setting_is_read() {
             author: AuthorTexts { name: "{work}".into(), email: "a@b".into() },
             trailers: [("Ticket".to_owned(), "{annotation:t}".to_owned())].into(),
             together: true,
+            signing_key_secret_ref: SecretName {
+                name: "signer".into(),
+                namespace: "platform".into(),
+            },
         },
         job_deadline: Some(SignedDuration::from_mins(10)),
         volume_size: Some("1Gi".into()),

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::conditions;
 use super::path::{PathError, StorePath};
+use super::{conditions, site};
 use crate::contract::placement::{CLEANUP_ALL, destination, kind, mode};
 use crate::contract::{Kind, Object, kinds, labels};
 
@@ -192,6 +192,11 @@ impl DestinationSeen {
         self.setup.is_err()
             || (conditions::has_status(&self.status, kind::READY, "False")
                 && !said(&destination::NOT_YET))
+    }
+
+    /// Returns the print of where its canaries were written last ([`super::Site`]); `None` when nobody has said so.
+    pub fn written_to(&self) -> Option<u64> {
+        site::noted(&self.status)
     }
 
     /// Whether two states of a Destination are the same for what is placed: nothing has to be looked at again when they are.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::destination::{DestinationSeen, list, texts};
 use super::folders::{Folders, Placed};
-use super::{conditions, name, selectors};
+use super::{conditions, name, selectors, site};
 use crate::contract::placement::kind;
 use crate::contract::{Object, labels};
 use crate::core::hash::md5_hex;
@@ -246,6 +246,11 @@ impl PlacementSeen {
     pub fn is_written(&self) -> bool {
         conditions::has_status(&self.status, kind::WRITTEN, "True")
             && conditions::observed(&self.status, kind::WRITTEN) == Some(self.generation)
+    }
+
+    /// Returns the print of where it was written last ([`super::Site`]); `None` when nobody has said so.
+    pub fn written_to(&self) -> Option<u64> {
+        site::noted(&self.status)
     }
 
     /// Whether the last try to write it has failed.

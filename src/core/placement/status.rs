@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::conditions::{self, get, has_status, is};
 use super::plan::Event;
 use super::seen::PlacementSeen;
+use super::site::Site;
 use crate::contract::placement::{VERSION_ID, event, kind, placed, work};
 use crate::contract::status::{CONDITIONS, condition};
 use crate::core::workflow::without_numbers;
@@ -21,6 +22,8 @@ pub enum Outcome<'a> {
         generation: i64,
         /// The version of the store that holds them, where it has versions.
         version: Option<&'a str>,
+        /// Where it was written to.
+        site: &'a Site,
     },
     /// It could not be written.
     Failed {
@@ -41,8 +44,9 @@ pub fn after_write(
     let mut told = None;
     match outcome {
         Outcome::Waiting => {}
-        Outcome::Written { generation, version } => {
+        Outcome::Written { generation, version, site } => {
             conditions::set(&mut status, &placed::WRITE_DONE, "", Some(generation), now);
+            site.note(&mut status, Some(generation), now);
             if let Some(version) = version {
                 status.insert(VERSION_ID.into(), version.into());
             }
@@ -56,9 +60,13 @@ pub fn after_write(
             if said.is_none_or(|(_, said)| without_numbers(said) != without_numbers(error)) {
                 let generation = Some(placement.generation);
                 conditions::set(&mut status, &placed::WRITE_FAILED, error, generation, now);
+                let (reason, what) = match placement.is_going {
+                    true => (event::DELETE_FAILED, "deleting from"),
+                    false => (event::WRITE_FAILED, "writing to"),
+                };
                 let message =
-                    format!("failed writing to Destination {}: {error}", placement.destination);
-                told = Some(Event::warning(event::WRITE_FAILED, message));
+                    format!("failed {what} Destination {}: {error}", placement.destination);
+                told = Some(Event::warning(reason, message));
             }
         }
     }

@@ -7,6 +7,7 @@ use super::clashes::Clash;
 use super::conditions;
 use super::destination::{DestinationError, DestinationSeen, StoreRef};
 use super::plan::Event;
+use super::site::Site;
 use crate::contract::placement::{
     OBSERVED_GENERATION, STORE_NOT_READY, STORE_READY, STORE_STATUS, destination, event, kind,
     store,
@@ -21,6 +22,8 @@ pub enum Health<'a> {
     Unknown,
     /// It can be written; its canaries are there, when it has some.
     Ready,
+    /// The same, and it has just been written here.
+    Written(&'a Site),
     /// What it says of itself cannot be followed.
     Invalid(&'a DestinationError),
     /// Its state store is not there.
@@ -75,13 +78,20 @@ pub fn destination_status(
         }
         (Health::WriteFailed(error), _) => (&destination::WRITE_FAILED, error.to_owned()),
         (Health::FinalizerFailed(error), _) => (&destination::FINALIZER_FAILED, error.to_owned()),
-        (Health::Ready, clash) => {
+        (Health::Ready | Health::Written(_), clash) => {
             let known = if with_canaries { &destination::WRITTEN } else { &destination::READY_YES };
             (known, clash.map(|clash| format!("; {clash}")).unwrap_or_default())
         }
     };
+    let mut noted = seen.status.clone();
+    if let Health::Written(site) = health {
+        site.note(&mut noted, seen.generation, now);
+    }
     let events = [event::DESTINATION_READY, event::DESTINATION_NOT_READY];
-    next(&seen.status, known, &more, seen.generation, events, now)
+    match next(&noted, known, &more, seen.generation, events, now) {
+        None => (noted != seen.status).then_some((noted, None)),
+        told => told,
+    }
 }
 
 /// What is said of whoever is deleted, has files in a state store, and cannot go because that one is not there.

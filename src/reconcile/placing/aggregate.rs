@@ -12,6 +12,7 @@ use super::super::store::{Place, place};
 use super::Placing;
 use super::caches::Item;
 use super::carry::drop_finalizers;
+use super::counts;
 use super::stores::pause;
 use super::writer::{Writer, is_in_doubt, is_of_store};
 use super::writes::{May, files, said, say};
@@ -212,18 +213,21 @@ impl Write<'_> {
         }
         let error = done.as_ref().err().map(told);
         let version = done.as_ref().ok().and_then(|applied| applied.version.as_ref());
+        let site = self.writer.site(self.setup);
         for (seen, object) in &all {
             let at: Place = place(object);
+            counts::written(&self.shared.metrics, seen, error.is_none());
             let said = match (&error, seen.is_going) {
                 (None, true) => drop_finalizers(self.shared, &at, &seen.uid).await,
                 (None, false) => {
                     let version = version.map(|version| version.0.as_str());
-                    let outcome = Outcome::Written { generation: seen.generation, version };
-                    // All are in the new version; only those that have changed say so.
+                    let outcome =
+                        Outcome::Written { generation: seen.generation, version, site: &site };
+                    // All are in the new version; only those that have changed or moved say so.
                     if let Some(placing) = &self.shared.placing {
-                        placing.drift.wrote(&at, self.setup, self.shared.now());
+                        placing.drift.wrote(&at, &site, self.shared.now());
                     }
-                    if seen.needs_write() {
+                    if seen.needs_write() || seen.written_to() != Some(site.print()) {
                         say(self.shared, &at, seen, outcome).await
                     } else {
                         Ok(())
@@ -239,7 +243,7 @@ impl Write<'_> {
         if done.is_ok()
             && let Some(placing) = &self.shared.placing
         {
-            placing.drift.wrote(&destination(self.name), self.setup, self.shared.now());
+            placing.drift.wrote(&destination(self.name), &site, self.shared.now());
         }
         done.map(|_| ())
     }

@@ -297,6 +297,12 @@ impl Caches {
         self.works.get(work).cloned()
     }
 
+    /// Whether the Work of a WorkPlacement is there.
+    pub(super) fn has_work_of(&self, placement: &Object) -> bool {
+        let known = KnownPlacement::from_object(placement);
+        self.works.get(&of(&place(placement), &known)).is_some()
+    }
+
     /// Notes where a WorkPlacement is going to be: the next plan must know of it before it is there.
     pub(super) fn plan_folder(&mut self, work: &WorkSeen, write: &Write) {
         let placed = Placed {

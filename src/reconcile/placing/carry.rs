@@ -8,9 +8,9 @@ use tracing::{debug, warn};
 use super::super::cache::Source;
 use super::super::shared::Shared;
 use super::super::store::Place;
-use super::Placing;
 use super::caches::Fed;
 use super::writes::said;
+use super::{Placing, counts};
 use crate::cluster::{Cluster as _, ClusterError, Reads as _};
 use crate::contract::{Object, finalizers, kinds};
 use crate::core::placement::{self, Plan, Relabel, StatusOf, WorkSeen, Write};
@@ -112,6 +112,7 @@ impl<'a> Carry<'a> {
             {
                 let instance = &self.shared.settings.instance;
                 let now = self.shared.now();
+                counts::told(&self.shared.metrics, self.seen, event);
                 effect::tell(&self.shared.cluster, &about.object(), event, instance, now).await;
             }
         }
@@ -174,7 +175,10 @@ impl<'a> Carry<'a> {
             return Ok(());
         };
         match self.shared.cluster.create(&kinds::WORK_PLACEMENT, &object).await {
-            Ok(answer) => self.keep(answer),
+            Ok(answer) => {
+                counts::placed(&self.shared.metrics, self.seen, write);
+                self.keep(answer);
+            }
             Err(ClusterError::Exists { .. }) => {
                 // We made it before the watch has told of it, or it is another Work's.
                 let key = object.key(&kinds::WORK_PLACEMENT);
@@ -215,7 +219,10 @@ impl<'a> Carry<'a> {
         let key = kinds::WORK_PLACEMENT.object(Some(&self.at.0), &write.name);
         let answer = self.shared.cluster.patch(&key, &patch).await;
         match self.changed(&write.name, answer).await {
-            Ok(Some(answer)) => self.keep(answer),
+            Ok(Some(answer)) => {
+                counts::placed(&self.shared.metrics, self.seen, write);
+                self.keep(answer);
+            }
             Ok(None) => {}
             Err(error) => self.refused(write, error)?,
         }
@@ -231,6 +238,9 @@ impl<'a> Carry<'a> {
         }});
         let answer = self.shared.cluster.patch(&key, &patch).await;
         if let Some(answer) = self.changed(&relabel.name, answer).await? {
+            let destination = answer.text_at(&["spec", "targetDestinationName"]);
+            let destination = destination.unwrap_or_default();
+            counts::relabelled(&self.shared.metrics, self.seen, relabel, destination);
             self.keep(answer);
         }
         Ok(())

@@ -19,9 +19,9 @@ use super::stores::{Check, Opened, OpenedWith};
 use super::writer::Writer;
 use super::writes::said;
 use crate::cluster::{Reads as _, chance};
-use crate::contract::Object;
+use crate::contract::{Object, ObjectKey};
 use crate::core::placement::{StoreHealth, StoreRef, store_status};
-use crate::destination::secret_of;
+use crate::destination::{commits, secret_of};
 use crate::effect;
 use crate::exit;
 use crate::store::Trouble;
@@ -118,19 +118,21 @@ impl Look<'_> {
 
     /// Opens it, unless it is open with the same, and looks at it.
     async fn look(&self, open: Option<Opened>) -> Result<Opened, Bad> {
-        let secret = self.secret().await?;
-        let version = secret.as_ref().map(|secret| {
+        let (secret, signer) = (self.secret().await?, self.signer().await?);
+        let version = |secret: &Object| {
             let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
             (text(secret.uid()), text(secret.resource_version()))
-        });
+        };
+        let secrets = [&secret, &signer].map(|secret| secret.as_ref().map(version));
         let config = self.shared.config();
         let settings = format!("{:?} {:?}", config.git_fetch_interval, config.commits);
-        let with = OpenedWith { object: self.object.clone(), secret: version, settings };
+        let with = OpenedWith { object: self.object.clone(), secrets, settings };
         let open = match open.filter(|open| open.with == with) {
             Some(open) => open,
             None => {
                 info!(store = %self.store, "opening the state store");
-                let opened = Writer::open(self.shared, &self.store, &self.known, secret.as_ref());
+                let secrets = [secret.as_ref(), signer.as_ref()];
+                let opened = Writer::open(self.shared, &self.store, &self.known, secrets);
                 let writer = Arc::new(opened.map_err(|error| Bad::NotOpened(said(&*error)))?);
                 Opened { writer, with }
             }
@@ -152,7 +154,21 @@ impl Look<'_> {
         let Some(key) = named.map_err(|error| Bad::NotOpened(said(&error)))? else {
             return Ok(None);
         };
-        match self.shared.cluster.get(&key).await {
+        self.read(&key).await
+    }
+
+    /// Reads the Secret with the key that signs commits.
+    async fn signer(&self) -> Result<Option<Object>, Bad> {
+        let namespace = &self.shared.settings.namespace;
+        let named = commits::signing_secret(&self.shared.config().commits, namespace);
+        match named.filter(|_| !self.store.is_bucket) {
+            Some(key) => self.read(&key).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn read(&self, key: &ObjectKey) -> Result<Option<Object>, Bad> {
+        match self.shared.cluster.get(key).await {
             Ok(Some(secret)) => Ok(Some(secret)),
             Ok(None) => Err(Bad::SecretNotFound(format!("{key} not found"))),
             Err(error) => Err(Bad::Failed(said(&error))),

@@ -11,7 +11,7 @@ use super::super::queue::Outcome;
 use super::super::shared::Shared;
 use super::caches::{Fed, Item};
 use super::carry::{TRIES_MAX, let_go, status_of};
-use super::drift::Due;
+use super::drift::{Due, Whom};
 use super::writer::{Writer, is_in_doubt, is_of_store};
 use super::writes::{May, said};
 use super::{Placing, aggregate};
@@ -139,9 +139,8 @@ impl Pass<'_> {
         clash: Option<Clash>,
     ) -> Result<Outcome, ClusterError> {
         let at = aggregate::destination(self.name);
-        let interval = self.shared.config().state_store_interval;
-        let now = self.shared.now();
-        if let Due::At(time) = self.placing.drift.due(&at, &seen.uid, setup, interval, now) {
+        let whom = Whom::destination(&at, seen);
+        if let Due::At(time) = self.placing.due(self.shared, whom, setup, true) {
             return Ok(Outcome::Done(time.map(|time| self.shared.instant_of(time))));
         }
         if self.has_file(setup) {
@@ -228,12 +227,13 @@ impl Pass<'_> {
     ) -> After {
         // If not, the state store may be another place now.
         if self.placing.stores.is_current(&setup.store, writer) {
+            let site = writer.site(setup);
             // The one file of all says so itself.
             if !self.has_file(setup) {
                 let at = aggregate::destination(self.name);
-                self.placing.drift.wrote(&at, setup, self.shared.now());
+                self.placing.drift.wrote(&at, &site, self.shared.now());
             }
-            if !self.said(seen, Health::Ready, clash.as_ref()).await {
+            if !self.said(seen, Health::Written(&site), clash.as_ref()).await {
                 // At once it would be written again and again for as long as the cluster does not take it.
                 return After::Pause;
             }

@@ -10,6 +10,7 @@ mod caches;
 mod carry;
 mod checks;
 mod commits;
+mod counts;
 mod destinations;
 mod drift;
 mod known;
@@ -29,16 +30,15 @@ use super::shared::Shared;
 use super::store::place;
 use crate::cluster::chance;
 use crate::cluster::live::watch::{Heard, Watch};
-use crate::core::placement::{Chooser, StoreRef};
+use crate::core::placement::{Chooser, Setup, StoreRef, address};
 use aggregate::Aggregates;
 use busy::Busy;
 use caches::{Caches, Fed, Item, Wake};
-use drift::Drift;
+use drift::{Drift, Due, Whom};
 use stores::Stores;
 use writes::Writes;
 
 pub(super) use caches::Fed as PlacementFeed;
-pub(super) use commits::commits;
 
 /// How Works are placed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +106,15 @@ impl Placing {
                     if matches!(fed, Fed::Placements | Fed::Destinations) {
                         self.drift.forget(&place(object));
                     }
-                    caches.remove(fed, object)
+                    let wakes = caches.remove(fed, object);
+                    match fed {
+                        Fed::Works => counts::forget_work(&shared.metrics, object),
+                        Fed::Placements if !caches.has_work_of(object) => {
+                            counts::forget_placement(&shared.metrics, object);
+                        }
+                        _ => {}
+                    }
+                    wakes
                 }
                 Heard::Listed => caches.end_list(fed),
             }
@@ -185,6 +193,13 @@ impl Placing {
     pub(super) fn settings_changed(&self) {
         self.stores.look_again();
         self.look_at_all();
+    }
+
+    /// Decides whether somebody whose status says that all is written is written again.
+    fn due(&self, shared: &Shared, whom: Whom<'_>, setup: &Setup, interval: bool) -> Due {
+        let known = || self.caches().store(&setup.store).map(|store| address(&store));
+        let interval = shared.config().state_store_interval.filter(|_| interval);
+        self.drift.due(whom, setup, known, interval, shared.now())
     }
 
     fn look_at_all(&self) {

@@ -24,8 +24,8 @@ const TRIAL_TIME_MAX: Duration = Duration::from_secs(120);
 pub(super) struct OpenedWith {
     /// Uid and generation of the state store.
     pub(super) object: (String, i64),
-    /// Uid and version of its Secret.
-    pub(super) secret: Option<(String, String)>,
+    /// Uid and version of its Secret, and of that with the key that signs commits.
+    pub(super) secrets: [Option<(String, String)>; 2],
     /// What else it depends on: settings.
     pub(super) settings: String,
 }

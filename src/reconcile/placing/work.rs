@@ -12,7 +12,7 @@ use super::super::shared::Shared;
 use super::super::store::Place;
 use super::caches::Item;
 use super::carry::{Carried, Carry, drop_finalizers};
-use super::drift::{Due, Why};
+use super::drift::{Due, Whom, Why};
 use super::writes::{Job, May, Print, say};
 use super::{Placement, Placing, aggregate};
 use crate::cluster::ClusterError;
@@ -268,9 +268,8 @@ impl Pass<'_> {
         let setup = destination.setup.as_ref().ok()?;
         // The one file of all is written again by its Destination.
         let is_one_file = matches!(setup.mode, Mode::Aggregated { .. });
-        let interval = self.shared.config().state_store_interval.filter(|_| !is_one_file);
-        let now = self.shared.now();
-        match self.placing.drift.due(at, &placement.owner, setup, interval, now) {
+        let whom = Whom::placement(at, placement);
+        match self.placing.due(self.shared, whom, setup, !is_one_file) {
             Due::Moved => Some(Why::Moved),
             Due::Again => Some(Why::Again),
             Due::At(time) => {

@@ -6,10 +6,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::super::metrics::Metrics;
 use super::super::shared::Shared;
-use super::commits;
 use crate::contract::Object;
-use crate::core::placement::{Change, StoreRef};
-use crate::destination;
+use crate::core::placement::{self, Change, Setup, Site, StoreRef};
+use crate::destination::{self, commits};
 use crate::exit::{self, Fault};
 use crate::store::group::{Batch, Group, Limits};
 use crate::store::open::{AnyStore, Options, open};
@@ -24,6 +23,8 @@ const CONTENT_KIB_MAX: u32 = 16 << 10;
 pub(super) struct Writer<S: Store = AnyStore> {
     group: Group<S>,
     room: Semaphore,
+    /// Where it writes to, as [`placement::address`] tells of a state store.
+    address: String,
 }
 
 impl<S: Store> fmt::Debug for Writer<S> {
@@ -38,17 +39,23 @@ impl<S: Store + 'static> Writer<S> {
         store: S,
         metrics: Metrics,
         name: String,
+        address: String,
         may_go_on: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Self {
         let limits = Limits { changes_max: BATCH_MAX, ..Limits::default() };
         let told = move |batch: Batch| metrics.store_batch(&name, batch.changes, batch.took);
         let group = Group::over(store, limits, may_go_on, told);
-        Self { group, room: Semaphore::new(CONTENT_KIB_MAX as usize) }
+        Self { group, room: Semaphore::new(CONTENT_KIB_MAX as usize), address }
     }
 
     /// Makes a change, with those of others.
     pub(super) async fn write(&self, change: Change) -> Result<Applied, StoreError> {
         self.group.submit(change).await
+    }
+
+    /// Returns where the files of a Destination come that it writes.
+    pub(super) fn site(&self, setup: &Setup) -> Site {
+        Site::of(setup, &self.address)
     }
 
     /// Waits for room for contents of that size.
@@ -97,15 +104,16 @@ pub(super) fn is_in_doubt(trouble: &Trouble) -> bool {
 }
 
 impl Writer {
-    /// Opens what a state store and its Secret name.
+    /// Opens what a state store and its Secret name; commits are signed with the key in the other Secret, if there is one.
     pub(super) fn open(
         shared: &Shared,
         named: &StoreRef,
         store: &Object,
-        secret: Option<&Object>,
+        [secret, signer]: [Option<&Object>; 2],
     ) -> Result<Self, Box<dyn Fault + Send + Sync>> {
         let place = destination::place(named, store.clone(), secret).map_err(boxed)?;
-        let commits = commits(&shared.config().commits, store);
+        let key = signer.map(commits::signing_key).transpose().map_err(boxed)?;
+        let commits = commits::commits(&shared.config().commits, store, key);
         let scratch = shared.settings.placement.as_ref().map(|one| one.scratch.clone());
         // What is begun in this term does not go on in the next: others may have written meanwhile.
         let term = shared.tenure.term();
@@ -125,7 +133,13 @@ impl Writer {
         };
         let opened = open(&place.address, &place.credentials, &options).map_err(boxed)?;
         let may_go_on = move || term.holds();
-        Ok(Self::over(opened, shared.metrics.clone(), named.to_string(), may_go_on))
+        Ok(Self::over(
+            opened,
+            shared.metrics.clone(),
+            named.to_string(),
+            placement::address(store),
+            may_go_on,
+        ))
     }
 }
 

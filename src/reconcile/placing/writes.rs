@@ -11,14 +11,14 @@ use super::super::shared::Shared;
 use super::super::store::Place;
 use super::caches::{Fed, Item};
 use super::carry::{TRIES_MAX, drop_finalizers, found, note, status_of};
-use super::commits;
 use super::drift::Why;
 use super::stores::pause;
 use super::writer::{Writer, is_in_doubt, is_of_store};
+use super::{commits, counts};
 use crate::cluster::{ClusterError, Reads as _};
 use crate::contract::{Object, kinds};
 use crate::core::placement::{
-    self, Content, DestinationSeen, Outcome, Piece, Placed, PlacementSeen, Setup, after_write,
+    self, Content, DestinationSeen, Outcome, Piece, Placed, PlacementSeen, Setup, Site, after_write,
 };
 use crate::effect;
 use crate::exit::{self, Fault};
@@ -184,6 +184,7 @@ impl Job {
             written = applied.written, deleted = applied.deleted, "placed"
         );
         self.succeeded(shared);
+        counts::written(&shared.metrics, &self.placement, true);
         let placing = shared.placing.as_ref();
         if placing.is_some_and(|one| !one.stores.is_current(&self.setup.store, &self.writer)) {
             // The state store may be another place now.
@@ -193,11 +194,13 @@ impl Job {
             drop_finalizers(shared, &self.at, &self.placement.uid).await.map_err(Failure::Cluster)
         } else {
             // Nobody has touched it: what is said of it holds.
-            if self.why != Why::Again || applied.written + applied.deleted > 0 {
-                self.written(shared, &applied).await?;
+            let site = self.writer.site(&self.setup);
+            let is_noted = self.placement.written_to() == Some(site.print());
+            if self.why != Why::Again || !is_noted || applied.written + applied.deleted > 0 {
+                self.written(shared, &applied, &site).await?;
             }
             if let Some(placing) = &shared.placing {
-                placing.drift.wrote(&self.at, &self.setup, shared.now());
+                placing.drift.wrote(&self.at, &site, shared.now());
             }
             Ok(())
         }
@@ -284,9 +287,14 @@ impl Job {
         }
     }
 
-    async fn written(&self, shared: &Shared, applied: &Applied) -> Result<(), Failure> {
+    async fn written(
+        &self,
+        shared: &Shared,
+        applied: &Applied,
+        site: &Site,
+    ) -> Result<(), Failure> {
         let version = applied.version.as_ref().map(|version| version.0.as_str());
-        let outcome = Outcome::Written { generation: self.placement.generation, version };
+        let outcome = Outcome::Written { generation: self.placement.generation, version, site };
         say(shared, &self.at, &self.placement, outcome).await.map_err(Failure::Cluster)
     }
 
@@ -317,6 +325,7 @@ impl Job {
             }
             Failure::Changed => return,
         };
+        counts::written(&shared.metrics, &self.placement, false);
         warn!(
             workplacement = %self.placement.name, namespace = %self.placement.namespace,
             destination = %self.destination.name, "failed to write, will be tried again: {text}"

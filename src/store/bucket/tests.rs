@@ -204,7 +204,9 @@ async fn what_a_writer_that_died_had_sent_and_comes_in_late_does_not_stay() {
         made(&store, &folder("g", &given[..1])).await;
         fake.interfere(late, "from the dead");
         let applied = made(&store, &folder("g", &given)).await;
-        assert_eq!((applied.attempts, applied.deleted), (2, deleted), "{late}");
+        assert_eq!(applied.deleted, deleted, "{late}");
+        // Files are looked at side by side: what comes in before `g/a` is looked at is seen the first time.
+        assert!(applied.attempts == 2 || late == "g/a" && applied.written == 2, "{applied:?}");
         assert_eq!(fake.keys(), ["g/a", "g/b"]);
         assert_eq!(fake.text("g/a"), "1");
     }

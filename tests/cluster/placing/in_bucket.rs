@@ -63,12 +63,6 @@ impl World {
         self.stage.destination(STORE, name, labels, spec);
     }
 
-    /// Has the state store say another place in the bucket.
-    pub(super) fn move_store(&self, path: &str) {
-        let patch = json!({"spec": {"path": path}});
-        self.must("PATCH", "/bucketstatestores/store", &patch);
-    }
-
     /// Whether the store's `Ready` has that status.
     pub(super) fn store_is(&self, status: &str) -> bool {
         self.condition("/bucketstatestores/store", "Ready")["status"] == status

@@ -62,7 +62,7 @@ fn packed(text: &str) -> String {
 
 /// The cluster with nothing of this part in it.
 pub(crate) struct Stage {
-    api: &'static Api,
+    pub(super) api: &'static Api,
 }
 
 impl Stage {
@@ -98,7 +98,30 @@ impl Stage {
         self.must("POST", &format!("/{}s", kind.to_lowercase()), &store);
     }
 
-    /// Makes a Destination in the state store of this kind and name.
+    /// Makes a repository a state store, over ssh with this Secret.
+    pub(super) fn git_store(&self, name: &str, url: &str, secret: &str) {
+        let store = json!({
+            "apiVersion": "platform.kratix.io/v1alpha1", "kind": "GitStateStore",
+            "metadata": {"name": name}, "spec": {
+                "url": url, "branch": "main", "authMethod": "ssh",
+                "secretRef": {"name": secret, "namespace": "team-a"},
+            },
+        });
+        self.must("POST", "/gitstatestores", &store);
+    }
+
+    /// What a Git state store says of itself.
+    pub(super) fn git_store_says(&self, name: &str) -> String {
+        let ready = self.condition(&format!("/gitstatestores/{name}"), "Ready");
+        ready["message"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Changes the spec of a Destination, or of the state store.
+    pub(super) fn change(&self, path: &str, spec: Value) {
+        self.must("PATCH", path, &json!({"spec": spec}));
+    }
+
+    /// Makes a Destination in the state store of this kind and name, unless the spec names another.
     pub(crate) fn destination(
         &self,
         (kind, store): (&str, &str),
@@ -106,7 +129,9 @@ impl Stage {
         labels: Value,
         mut spec: Value,
     ) {
-        spec["stateStoreRef"] = json!({"kind": kind, "name": store});
+        if spec["stateStoreRef"].is_null() {
+            spec["stateStoreRef"] = json!({"kind": kind, "name": store});
+        }
         let destination = json!({
             "apiVersion": "platform.kratix.io/v1alpha1", "kind": "Destination",
             "metadata": {"name": name, "labels": labels}, "spec": spec,

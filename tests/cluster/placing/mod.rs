@@ -1,6 +1,7 @@
 //! `bookend reconcile` places Works on a real API server: in a real bucket (versitygw, whose objects are files of a folder), and in
 //! repositories behind https (`git http-backend`).
 
+mod commits;
 mod direct;
 mod in_bucket;
 pub(crate) mod in_git;
@@ -14,6 +15,7 @@ mod turns;
 use serde_json::json;
 
 use crate::bucket::KEY;
+use crate::reconcile::process::Reconciler;
 use in_bucket::World;
 use kit::{group, work};
 
@@ -41,9 +43,17 @@ fn a_work_is_placed_changed_and_deleted_and_then_nothing_is_asked() {
     world.wait_files(&files(&["c.yaml"]));
     world.wait_says("one", "Ready", "All workplacements scheduled successfully");
     world.wait_quiet(&reconciler);
+    let counts = || reconciler.counts("kratix_workplacement_");
+    // Once as it was made and once as it was changed.
+    let expected = [
+        r#"outcomes_total{result="scheduled",promise="vault",resource="one",namespace="team-a",destination="dev-1"}"#,
+        r#"writes_total{result="success",promise="vault",resource="one",destination="dev-1",pipeline="main"}"#,
+    ];
+    assert_eq!(counts(), expected.map(|one| (one.to_owned(), 2)).into());
     world.delete("one");
     world.wait_files(&canaries);
     world.wait_for("the Work to be gone", || world.says("one").is_none());
+    world.wait_for("its counts to be gone", || counts().is_empty());
     reconciler.ends_well();
 }
 
@@ -95,7 +105,7 @@ fn a_state_store_that_says_another_place_is_written_anew_there() {
     ];
     world.wait_files(&files);
     world.wait_says("one", "Ready", "All workplacements scheduled successfully");
-    world.move_store("elsewhere");
+    world.change("/bucketstatestores/store", json!({"path": "elsewhere"}));
     // What stands at the old place stays there.
     let both: Vec<String> =
         files.iter().flat_map(|file| [file.to_string(), format!("elsewhere/{file}")]).collect();
@@ -186,5 +196,73 @@ fn whoever_leads_next_goes_on_where_the_one_before_was_killed() {
             files.iter().map(move |file| format!("{home}/{file}")).collect::<Vec<_>>()
         })
         .collect();
+    world.wait_files(&expected);
+}
+
+#[test]
+#[ignore = "needs a cluster and versitygw: tests/cluster/run"]
+fn what_moves_while_nobody_leads_is_written_at_once_and_only_then() {
+    let world = World::new();
+    let spec = |path: &str, more: serde_json::Value| {
+        let mut spec = json!({"path": path, "initWorkloads": {"enabled": false}});
+        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        spec
+    };
+    world.destination("dev-1", json!({"env": "dev"}), spec("dev", json!({})));
+    world.destination("other-1", json!({"env": "other"}), spec("other", json!({})));
+    let one_file = json!({"filepath": {"mode": "aggregatedYAML"}});
+    world.destination("all-1", json!({"env": "all"}), spec("all", one_file));
+    for env in ["dev", "other", "all"] {
+        world.put(&work(env, &[group(".", env, &["a.yaml"])]));
+    }
+    let first = world.reconcile();
+    for env in ["dev", "other", "all"] {
+        world.wait_says(env, "Ready", "All workplacements scheduled successfully");
+    }
+    first.ends_well();
+    let file = |root: &str, env: &str| match env {
+        "all" => format!("{root}/aggregated.yaml"),
+        env => format!("{root}/resources/team-a/vault/{env}/main/5058f/a.yaml"),
+    };
+    let mut expected = vec![file("dev", "dev"), file("other", "other"), file("all", "all")];
+    world.wait_files(&expected);
+
+    // Two Destinations.
+    world.change("/destinations/dev-1", json!({"path": "moved"}));
+    world.change("/destinations/all-1", json!({"path": "all-moved"}));
+    expected.extend([file("moved", "dev"), file("all-moved", "all")]);
+    let second = world.reconcile();
+    world.wait_files(&expected);
+    world.wait_quiet(&second);
+    let written = |reconciler: &Reconciler| {
+        let all = reconciler.counts("kratix_workplacement_writes_total");
+        let of = |name: &str| {
+            let name = format!("resource=\"{name}\"");
+            all.iter().filter(|(of, _)| of.contains(&name)).map(|(_, count)| count).sum::<u64>()
+        };
+        [of("dev"), of("other"), of("all")]
+    };
+    assert_eq!(written(&second), [1, 0, 1]);
+    second.ends_well();
+
+    // Nothing: nothing is written, neither there nor here.
+    let third = world.reconcile();
+    world.wait_quiet(&third);
+    assert_eq!(written(&third), [0, 0, 0]);
+    let writes = |call: &&String| {
+        let kinds = ["works", "workplacements", "destinations", "bucketstatestores"];
+        let is_write = ["create", "update", "patch", "delete"];
+        is_write.iter().any(|verb| call.contains(&format!("verb=\"{verb}")))
+            && kinds.iter().any(|kind| call.contains(&format!("kind=\"{kind}")))
+    };
+    let calls = third.calls();
+    assert_eq!(calls.keys().filter(writes).collect::<Vec<_>>(), Vec::<&String>::new());
+    third.ends_well();
+
+    // The state store.
+    world.change("/bucketstatestores/store", json!({"path": "deep"}));
+    let all = [("moved", "dev"), ("other", "other"), ("all-moved", "all")];
+    expected.extend(all.map(|(root, env)| format!("deep/{}", file(root, env))));
+    let _fourth = world.reconcile();
     world.wait_files(&expected);
 }

@@ -62,11 +62,15 @@ impl Reconciler {
 
     /// Requests to the API server, by verb, kind and code.
     pub(crate) fn calls(&self) -> BTreeMap<String, u64> {
+        self.counts("bookend_api_requests_total")
+    }
+
+    /// Counters whose names begin so, by what follows.
+    pub(crate) fn counts(&self, begin: &str) -> BTreeMap<String, u64> {
         let text = self.get("/metrics");
         let lines = text.lines().filter_map(|line| {
-            let (call, count) =
-                line.strip_prefix("bookend_api_requests_total")?.rsplit_once(' ')?;
-            Some((call.to_owned(), count.parse().ok()?))
+            let (of, count) = line.strip_prefix(begin)?.rsplit_once(' ')?;
+            Some((of.to_owned(), count.parse().ok()?))
         });
         lines.collect()
     }

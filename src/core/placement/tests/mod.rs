@@ -40,6 +40,11 @@ fn destination(name: &str, own: &[(&str, &str)], spec: Value) -> DestinationSeen
     DestinationSeen::from_object(&object(whole))
 }
 
+/// Where files stand below this path.
+fn site(path: &str) -> Site {
+    Site::of(&destination(path, &[], json!({})).setup.unwrap(), "")
+}
+
 /// A plain Destination with the label `env`.
 fn env(name: &str, value: &str) -> DestinationSeen {
     destination(name, &[("env", value)], json!({}))
@@ -196,7 +201,11 @@ impl Scene {
     /// Writes what has to be written.
     fn write_all(&mut self) {
         for one in self.placements.iter_mut().filter(|one| one.needs_write()) {
-            let outcome = Outcome::Written { generation: one.generation, version: Some("c0ffee") };
+            let outcome = Outcome::Written {
+                generation: one.generation,
+                version: Some("c0ffee"),
+                site: &site("a"),
+            };
             if let Some((status, _)) = after_write(one, outcome, now()) {
                 one.status = status;
             }

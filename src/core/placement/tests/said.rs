@@ -66,6 +66,21 @@ fn a_destination_says_why_it_is_not_ready() {
         seen.status = status;
         assert_eq!(destination_status(&seen, health, clash, now()), None, "it is said once");
     }
+    // Where it was written to is no news for people, and stays while nothing is written.
+    let site = &site("a");
+    let (status, _) = destination_status(&seen, Health::Ready, None, now()).unwrap();
+    seen.status = status;
+    assert_eq!(seen.written_to(), None);
+    let (status, event) = destination_status(&seen, Health::Written(site), None, now()).unwrap();
+    seen.status = status;
+    assert_eq!((event, seen.written_to()), (None, Some(site.print())));
+    for health in [Health::Written(site), Health::Ready] {
+        assert_eq!(destination_status(&seen, health, None, now()), None);
+    }
+    let bad = Health::WriteFailed("full");
+    let (status, _) = destination_status(&seen, bad, None, now()).unwrap();
+    seen.status = status;
+    assert_eq!(seen.written_to(), Some(site.print()));
     seen.setup.as_mut().unwrap().canaries = false;
     let (status, _) = destination_status(&seen, Health::Ready, None, now()).unwrap();
     assert_eq!(ready(&status), ("+DestinationReady".into(), "Destination is ready".into()));
@@ -131,11 +146,25 @@ fn a_placement_says_what_came_of_it() {
     let written =
         format!("{scheduled} +WorkloadsWrittenToStateStore +WorkloadsWrittenToTargetDestination");
     let told = Some("WorkloadsWrittenToStateStore");
-    let done = Outcome::Written { generation: 1, version: Some("c0ffee") };
+    let site = &site("a");
+    let done = Outcome::Written { generation: 1, version: Some("c0ffee"), site };
     assert_eq!(after(done), Some((written.clone(), told, true)));
-    let again = Outcome::Written { generation: 1, version: Some("c0ffee2") };
-    assert_eq!(after(again), Some((written, None, true)), "another version is no event");
+    let again = Outcome::Written { generation: 1, version: Some("c0ffee2"), site };
+    assert_eq!(after(again), Some((written.clone(), None, true)), "another version is no event");
+    assert_eq!(after(again), None);
+    let elsewhere = &self::site("b");
+    let moved = Outcome::Written { generation: 1, version: Some("c0ffee2"), site: elsewhere };
+    assert_eq!(after(moved), Some((written, None, true)));
+    assert_eq!((after(moved), after(Outcome::Waiting)), (None, None));
+    assert_eq!(after(Outcome::Failed { error: "full" }).map(|said| said.2), Some(false));
+    // One that goes has files to delete.
+    let going = PlacementSeen { is_going: true, ..one.clone() };
+    let (_, told) = after_write(&going, Outcome::Failed { error: "locked" }, now()).unwrap();
+    let told = told.unwrap();
+    assert_eq!(told.reason, "FailedDeleteFilesFromRepository");
+    assert_eq!(told.message, "failed deleting from Destination a: locked");
     assert_eq!(one.status["versionID"], "c0ffee2");
+    assert_eq!(one.written_to(), Some(elsewhere.print()), "it is still there");
 }
 
 #[test]

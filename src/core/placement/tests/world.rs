@@ -148,7 +148,9 @@ impl World {
             is_quiet = false;
             let outcome = match random.percent(failures) {
                 true => Outcome::Failed { error: "no route" },
-                false => Outcome::Written { generation: one.generation, version: None },
+                false => {
+                    Outcome::Written { generation: one.generation, version: None, site: &site("a") }
+                }
             };
             if let Some((status, _)) = after_write(one, outcome, now()) {
                 one.status = status;

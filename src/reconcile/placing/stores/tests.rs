@@ -15,7 +15,7 @@ fn object(generation: i64) -> (String, i64) {
 
 fn open(generation: i64) -> Opened {
     let dir = AnyStore::Dir(DirStore::new("nowhere"));
-    let writer = Writer::over(dir, Metrics::default(), "fleet".into(), || true);
+    let writer = Writer::over(dir, Metrics::default(), "fleet".into(), String::new(), || true);
     let with = OpenedWith { object: object(generation), ..OpenedWith::default() };
     Opened { writer: Arc::new(writer), with }
 }

@@ -38,6 +38,22 @@ async fn a_change_is_one_commit_and_nothing_else_is_touched() {
 }
 
 #[tokio::test]
+async fn what_is_in_a_repository_changes_no_byte_of_a_file() {
+    let bare = Bare::new();
+    bare.stranger(|clone| {
+        let filters = "* text eol=lf filter=lfs diff=lfs merge=lfs\n*.crlf text eol=crlf\n";
+        fs::write(clone.join(".gitattributes"), filters).unwrap();
+        fs::write(clone.join(".gitignore"), "*\n").unwrap();
+        run(clone, &["add", "--force", ".gitattributes", ".gitignore"]);
+    });
+    for (at, text) in [("g/a.txt", "a\r\nb\n"), ("g/b.crlf", "a\nb\r\n")] {
+        one(&bare.here(), whole("w", at, Some(text))).await.unwrap();
+        let blob = git2::Oid::hash_object(git2::ObjectType::Blob, text.as_bytes()).unwrap();
+        assert_eq!(bare.git(&["rev-parse", &format!("main:{at}")]), blob.to_string());
+    }
+}
+
+#[tokio::test]
 async fn changes_of_a_batch_are_commits_in_order_and_see_each_other() {
     let bare = Bare::new();
     let changes = [
