@@ -238,7 +238,7 @@ fn a_dry_run_is_told_to_every_container_and_changes_the_hash() {
     let plain = Case::default().build();
     let job = Case { request: Some(dry.clone()), ..Case::default() }.build();
     assert_ne!(job["metadata"]["labels"][labels::HASH], plain["metadata"]["labels"][labels::HASH]);
-    let variable = json!({"name": "KRATIX_DRY_RUN", "value": "true"});
+    let variable = json!({"name": env_names::DRY_RUN, "value": "true"});
     for container in ["initContainers/0", "initContainers/1", "initContainers/2", "containers/0"] {
         let env = at(&job, &format!("/spec/template/spec/{container}/env")).as_array().unwrap();
         assert_eq!(env.last(), Some(&variable));

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::world::promise;
+use crate::contract::status::{KRATIX, PIPELINES, WORKFLOWS};
 use crate::contract::{Object, labels};
 use crate::core::config::Config;
 use crate::core::promise::{Promise, WorkflowAction, WorkflowType};
@@ -196,11 +197,9 @@ impl Scene {
     /// What the status says, in short: `phase` of each pipeline, and reasons of the conditions.
     pub(super) fn says(&self) -> (Vec<String>, Vec<String>) {
         let status = self.object.status().cloned().unwrap_or_default();
-        let list = [
-            "/kratix/workflows/pipelines",
-            "/kratix/workflows/delete/pipelines",
-            "/kratix/workflows/configure/pipelines",
-        ];
+        // In the flat layout and in the one by action.
+        let list = ["", "/delete", "/configure"]
+            .map(|part| format!("/{KRATIX}/{WORKFLOWS}{part}/{PIPELINES}"));
         let text = |one: &Value, key: &str| one[key].as_str().unwrap_or_default().to_owned();
         let entries = list.iter().find_map(|path| status.pointer(path)?.as_array());
         let phases = entries.into_iter().flatten();
